@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What `ti->private` points to, and the leases on it.
+
+use super::{lifecycle::Lifecycle, target::thunks, Target};
+use crate::{
+    kern::{warn_bug, InFlight},
+    sys::bindings as c, //
+};
+use core::ptr::{self, NonNull};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::{Atomic, Relaxed},
+        Arc,
+        ArcBorrow, //
+    },
+};
+
+/// The layer's own part of a target in a table.
+///
+/// # Invariants
+///
+/// - `head` comes first, since C finds its function there.
+/// - `target` is null while the target is being made, and afterwards an
+///   `Arc::into_raw` pointer whose reference the instance owns.
+#[repr(C)]
+pub(super) struct Instance<T: Target> {
+    head: c::shim_instance_head,
+    target: Atomic<*const T>,
+    /// Users of the table that the instance has to outlive.
+    leases: InFlight,
+    pub(super) lifecycle: Lifecycle,
+}
+
+impl<T: Target> Instance<T> {
+    /// Allocates an instance without a target.
+    pub(super) fn allocate() -> Result<NonNull<Self>> {
+        let instance = KBox::new(
+            Self {
+                head: c::shim_instance_head {
+                    status: Some(thunks::status::<T>),
+                },
+                // INVARIANT: the target is yet to be made.
+                target: Atomic::new(ptr::null()),
+                leases: InFlight::new(),
+                lifecycle: Lifecycle::new(),
+            },
+            GFP_KERNEL,
+        )?;
+        // SAFETY: `KBox::into_raw` never returns null.
+        Ok(unsafe { NonNull::new_unchecked(KBox::into_raw(instance)) })
+    }
+
+    /// Gives the instance its target.
+    pub(super) fn set_target(&self, target: Arc<T>) {
+        // INVARIANT: from now on the instance owns the reference.
+        // ORDERING: device-mapper publishes the table after the constructor.
+        self.target.store(Arc::into_raw(target), Relaxed);
+    }
+
+    /// Returns the target.
+    ///
+    /// # Safety
+    ///
+    /// [`Instance::set_target`] was called, [`Instance::free`] was not.
+    pub(super) unsafe fn target(&self) -> ArcBorrow<'_, T> {
+        // SAFETY: by this function's contract and the type invariant the
+        // pointer owns a reference for as long as the instance exists.
+        unsafe { ArcBorrow::from_raw(self.target.load(Relaxed)) }
+    }
+
+    /// Returns the counter of leases.
+    pub(super) fn leases(&self) -> &InFlight {
+        &self.leases
+    }
+
+    /// Frees the instance and drops its reference to the target. Waits until
+    /// every lease is back.
+    ///
+    /// # Safety
+    ///
+    /// `instance` comes from [`Instance::allocate`] and nobody uses it any more,
+    /// except through leases.
+    pub(super) unsafe fn free(instance: NonNull<Self>) {
+        // SAFETY: by this function's contract the instance is valid.
+        let this = unsafe { instance.as_ref() };
+        let target = this.target.load(Relaxed);
+        if !target.is_null() {
+            // SAFETY: by the type invariant the pointer owns a reference, which
+            // is taken out of the instance here.
+            let target = unsafe { Arc::from_raw(target) };
+            if Arc::into_unique_or_drop(target).is_none() {
+                warn_bug(c"a device-mapper target outlives its destructor");
+            }
+        }
+        this.leases.wait_idle();
+        // SAFETY: allocated by `KBox`, and no lease refers to it any more.
+        drop(unsafe { KBox::from_raw(instance.as_ptr()) });
+    }
+}
+
+/// The right to use a `dm_target`: it is not freed before the lease is dropped.
+///
+/// # Invariants
+///
+/// `leases` counts this lease, and `ti` is valid until it is zero.
+pub(super) struct Lease {
+    ti: NonNull<c::dm_target>,
+    leases: NonNull<InFlight>,
+}
+
+// SAFETY: a lease only keeps memory alive; its counter is atomic.
+unsafe impl Send for Lease {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for Lease {}
+
+impl Lease {
+    /// Takes a lease.
+    ///
+    /// # Safety
+    ///
+    /// `ti` is valid and will be until `leases`, which is part of its instance,
+    /// is zero; the caller keeps that from happening during the call.
+    pub(super) unsafe fn take(ti: NonNull<c::dm_target>, leases: &InFlight) -> Self {
+        leases.enter();
+        // INVARIANT: counted just above.
+        Self {
+            ti,
+            leases: NonNull::from(leases),
+        }
+    }
+
+    /// Returns the target, which stays valid as long as the lease does.
+    pub(super) fn ti(&self) -> *mut c::dm_target {
+        self.ti.as_ptr()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // SAFETY: pairs with `enter` in `take`; by the type invariant the
+        // counter is valid.
+        unsafe { InFlight::leave(self.leases.as_ptr()) };
+    }
+}

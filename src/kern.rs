@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the kernel crate lacks and a block driver needs.
+//!
+//! Nothing here knows of device-mapper or of any target. Each file wraps one
+//! facility of the kernel, owns what it allocates, and says in which contexts
+//! its functions may be called.
+
+mod bioset;
+mod block_status;
+mod client;
+mod gate;
+mod hash;
+mod in_flight;
+mod kthread;
+mod lock;
+pub mod log;
+mod noio;
+mod random;
+mod srcu;
+mod text;
+mod time;
+mod timer;
+mod workqueue;
+
+pub(crate) use self::bioset::BioPool;
+pub use self::{
+    bioset::{BioSet, BlockDevice, OwnIo},
+    block_status::BlockStatus,
+    gate::Gate,
+    hash::crc32c,
+    in_flight::InFlight,
+    kthread::{StopSignal, Thread},
+    lock::{new_irq_lock, IrqLock, IrqSave},
+    log::{error_limited, info_limited, warn_bug, warn_limited},
+    noio::NoIo,
+    random::{random_bytes, random_u64},
+    srcu::{EpochClient, EpochToken, IoEpoch, TicketsExhausted},
+    text::TextBuffer,
+    time::monotonic_ns,
+    timer::Timer,
+    workqueue::{Work, Worker},
+};

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Bios of one's own, from a pool, each owning its buffer.
+//!
+//! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
+
+use super::{block_status::BlockStatus, in_flight::InFlight};
+use crate::sys::bindings as c;
+use core::{
+    marker::PhantomData,
+    ops::Range,
+    ptr::{self, NonNull},
+};
+use kernel::{error::to_result, prelude::*, types::Opaque};
+
+/// Bytes in a sector.
+const SECTOR_BYTES: usize = 512;
+
+/// A block device that I/O can be sent to.
+///
+/// # Safety
+///
+/// - [`BlockDevice::as_ptr`] returns an open block device.
+/// - It stays open, and the counter in place, until that counter is zero after
+///   the last use of the object.
+pub unsafe trait BlockDevice {
+    /// Returns the device.
+    fn as_ptr(&self) -> *mut c_void;
+    /// Returns the counter of the I/O that is on its way to the device.
+    fn in_flight(&self) -> &InFlight;
+}
+
+/// What goes with a bio of a [`BioSet`] and comes back with it.
+pub trait OwnIo: Send + 'static {
+    /// The memory that is read into or written from. The bio owns it while it
+    /// is in flight, whatever becomes of whoever submitted it.
+    type Buffer: Send + 'static;
+
+    /// Returns the buffer's bytes: directly mapped kernel memory, such as what
+    /// a `KBox` holds, aligned to 512 bytes.
+    fn bytes(buffer: &mut Self::Buffer) -> &mut [u8];
+
+    /// The bio has ended, exactly once for each submission. Any context,
+    /// hardirq included: must not sleep, nor drop what sleeps when dropped.
+    fn completed(self, status: BlockStatus, buffer: Option<Self::Buffer>);
+}
+
+/// A pool of bios.
+///
+/// # Invariants
+///
+/// The bio set is initialised and does not move. `in_flight` counts the bios
+/// that were allocated from it and have not come back.
+#[pin_data(PinnedDrop)]
+pub(crate) struct BioPool {
+    #[pin]
+    set: Opaque<c::bio_set>,
+    pub(crate) in_flight: InFlight,
+}
+
+// SAFETY: bios may be allocated and freed on every thread.
+unsafe impl Send for BioPool {}
+// SAFETY: as for `Send`.
+unsafe impl Sync for BioPool {}
+
+impl BioPool {
+    /// Makes a pool that always has `pool_size` bios, each with `front_pad`
+    /// bytes in front of it. `flags` are the kernel's `BIOSET_*`. May sleep.
+    pub(crate) fn new(pool_size: u32, front_pad: u32, flags: c_int) -> Result<Pin<KBox<Self>>> {
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                set <- Opaque::try_ffi_init(|slot: *mut c::bio_set| {
+                    // SAFETY: `slot` is valid for writes; a bio set starts out
+                    // zeroed.
+                    unsafe { ptr::write_bytes(slot, 0, 1) };
+                    // SAFETY: `slot` is zeroed and at its final address.
+                    to_result(unsafe { c::bioset_init(slot, pool_size, front_pad, flags) })
+                }),
+                in_flight: InFlight::new(),
+            }? Error),
+            GFP_KERNEL,
+        )
+    }
+
+    pub(crate) fn as_ptr(&self) -> *mut c::bio_set {
+        self.set.get()
+    }
+}
+
+#[pinned_drop]
+impl PinnedDrop for BioPool {
+    fn drop(self: Pin<&mut Self>) {
+        self.in_flight.wait_idle();
+        // SAFETY: initialised by the type invariant, and every bio is back.
+        unsafe { c::bioset_exit(self.set.get()) };
+    }
+}
+
+/// What lies in front of each bio while it is in flight.
+struct Frame<C: OwnIo> {
+    context: C,
+    buffer: Option<C::Buffer>,
+    /// Both counters were entered for this bio.
+    pool: NonNull<InFlight>,
+    device: NonNull<InFlight>,
+}
+
+/// A set of bios for one kind of I/O.
+///
+/// All submitting functions need task context and must not be called from
+/// within a `map` function: they may wait for an earlier bio of the set to
+/// come back. They allocate from the pool only, so they make progress without
+/// free memory. The outcome, errors of the arguments included, always comes
+/// through [`OwnIo::completed`].
+///
+/// Dropping the set waits for what is in flight.
+pub struct BioSet<C: OwnIo> {
+    pool: Pin<KBox<BioPool>>,
+    _contexts: PhantomData<fn(C)>,
+}
+
+impl<C: OwnIo> BioSet<C> {
+    /// Bytes in front of a bio: a frame, rounded up so that the bio is aligned.
+    const FRONT_PAD: usize = size_of::<Frame<C>>().next_multiple_of(align_of::<c::bio>());
+
+    /// Makes a set of which `pool_size` bios can always be in flight. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(pool_size: u32) -> Result<Self> {
+        const {
+            assert!(
+                align_of::<Frame<C>>() <= align_of::<u64>(),
+                "the context of a bio may be aligned to 8 bytes at most"
+            )
+        };
+        Ok(Self {
+            pool: BioPool::new(
+                pool_size,
+                u32::try_from(Self::FRONT_PAD)?,
+                c::SHIM_BIOSET_NEED_BVECS,
+            )?,
+            _contexts: PhantomData,
+        })
+    }
+
+    /// Reads from `sector` of the device into sectors `within` of the buffer.
+    pub fn read(
+        &self,
+        device: &impl BlockDevice,
+        sector: u64,
+        buffer: C::Buffer,
+        within: Range<u32>,
+        context: C,
+    ) {
+        let operation = c::req_op_REQ_OP_READ;
+        self.submit(device, operation, sector, Some((buffer, within)), context);
+    }
+
+    /// Writes sectors `within` of the buffer to `sector` of the device; with
+    /// `fua` past the device's volatile cache.
+    pub fn write(
+        &self,
+        device: &impl BlockDevice,
+        sector: u64,
+        buffer: C::Buffer,
+        within: Range<u32>,
+        fua: bool,
+        context: C,
+    ) {
+        // Synchronous and idle: somebody waits, so writeback throttling must
+        // not hold it up behind the writes of others.
+        let mut operation = c::req_op_REQ_OP_WRITE | c::SHIM_REQ_SYNC | c::SHIM_REQ_IDLE;
+        if fua {
+            operation |= c::SHIM_REQ_FUA;
+        }
+        self.submit(device, operation, sector, Some((buffer, within)), context);
+    }
+
+    /// Empties the device's volatile cache.
+    pub fn flush(&self, device: &impl BlockDevice, context: C) {
+        let operation = c::req_op_REQ_OP_WRITE | c::SHIM_REQ_SYNC | c::SHIM_REQ_PREFLUSH;
+        self.submit(device, operation, 0, None, context);
+    }
+
+    /// Returns the number of bios in flight. Any context.
+    pub fn in_flight(&self) -> u32 {
+        self.pool.in_flight.count()
+    }
+
+    /// Waits until no bio is in flight and every [`OwnIo::completed`] has
+    /// returned. Sleeps.
+    pub fn wait_idle(&self) {
+        self.pool.in_flight.wait_idle();
+    }
+
+    fn submit(
+        &self,
+        device: &impl BlockDevice,
+        operation: c::blk_opf_t,
+        sector: u64,
+        data: Option<(C::Buffer, Range<u32>)>,
+        context: C,
+    ) {
+        let vectors = u16::from(data.is_some());
+        // SAFETY: the device is open and the set initialised. With GFP_NOIO and
+        // a pool this sleeps rather than fails.
+        let bio = unsafe {
+            c::bio_alloc_bioset(
+                device.as_ptr().cast(),
+                vectors,
+                operation,
+                c::SHIM_GFP_NOIO,
+                self.pool.as_ptr(),
+            )
+        };
+        let (buffer, within) = data.unzip();
+        let frame = Self::frame(bio);
+        // SAFETY: the set put `FRONT_PAD` bytes, aligned to 8, in front of the
+        // bio, and nobody else uses them.
+        unsafe {
+            frame.write(Frame {
+                context,
+                buffer,
+                pool: NonNull::from(&self.pool.in_flight),
+                device: NonNull::from(device.in_flight()),
+            })
+        };
+        self.pool.in_flight.enter();
+        device.in_flight().enter();
+        // SAFETY: the bio was just allocated and is ours.
+        unsafe {
+            (*bio).bi_iter.bi_sector = sector;
+            (*bio).bi_end_io = Some(end_io::<C>);
+        }
+        // SAFETY: the frame was just written and the bio is not yet in flight.
+        let buffer = unsafe { &mut (*frame).buffer };
+        if let (Some(buffer), Some(within)) = (buffer, within) {
+            if !attach(bio, C::bytes(buffer), within) {
+                // SAFETY: the bio is ours; this ends it.
+                unsafe { (*bio).bi_status = c::SHIM_BLK_STS_INVAL };
+                // SAFETY: as above; `end_io` takes it from here.
+                unsafe { c::bio_endio(bio) };
+                return;
+            }
+        }
+        // SAFETY: the bio is complete: device, sector, operation, data, end.
+        unsafe { c::submit_bio_noacct(bio) };
+    }
+
+    fn frame(bio: *mut c::bio) -> *mut Frame<C> {
+        bio.wrapping_byte_sub(Self::FRONT_PAD).cast()
+    }
+}
+
+/// Makes the given sectors of `bytes` the data of `bio`; false if they do not
+/// exist or no device may be pointed at them.
+fn attach(bio: *mut c::bio, bytes: &mut [u8], within: Range<u32>) -> bool {
+    let bounds = |sector: u32| usize::try_from(sector).ok()?.checked_mul(SECTOR_BYTES);
+    let Some(bytes) = bounds(within.start)
+        .zip(bounds(within.end))
+        .and_then(|(start, end)| bytes.get_mut(start..end))
+    else {
+        return false;
+    };
+    let Ok(length) = u32::try_from(bytes.len()) else {
+        return false;
+    };
+    if length == 0 || bytes.as_ptr().addr() % SECTOR_BYTES != 0 {
+        return false;
+    }
+    // SAFETY: the bio has room for one segment and none yet. The bytes belong to
+    // the buffer in the bio's frame, which nobody touches until the bio ends.
+    unsafe { c::shim_bio_add_buffer(bio, bytes.as_mut_ptr().cast(), length) }
+}
+
+/// # Safety
+///
+/// The block layer calls this once, with a bio that [`BioSet::<C>::submit`]
+/// made and submitted.
+unsafe extern "C" fn end_io<C: OwnIo>(bio: *mut c::bio) {
+    // SAFETY: the frame was written before submission and is read once, here.
+    let frame = unsafe { BioSet::<C>::frame(bio).read() };
+    // SAFETY: the bio has ended and is ours again.
+    let status = BlockStatus::from_c(unsafe { (*bio).bi_status });
+    // SAFETY: drops the only reference; the pool outlives it, as it is still
+    // counted in flight.
+    unsafe { c::bio_put(bio) };
+    frame.context.completed(status, frame.buffer);
+    // SAFETY: entered in `submit`; the device outlives its count.
+    unsafe { InFlight::leave(frame.device.as_ptr()) };
+    // SAFETY: entered in `submit`; the pool outlives its count.
+    unsafe { InFlight::leave(frame.pool.as_ptr()) };
+}
