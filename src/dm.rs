@@ -33,6 +33,8 @@
 //!
 //! C header: [`include/linux/device-mapper.h`](srctree/include/linux/device-mapper.h)
 
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 mod args;
 mod bio;
 mod constructor;
@@ -51,7 +53,10 @@ mod visitor;
 mod words;
 
 pub use self::{
-    args::{parse_number, Arguments},
+    args::{
+        parse_number,
+        Arguments, //
+    },
     bio::{
         BioQueue,
         CannotSplit,
@@ -65,15 +70,29 @@ pub use self::{
     },
     constructor::Constructor,
     device::Device,
-    error::{ConstructError, MessageError},
+    error::{
+        ConstructError,
+        MessageError, //
+    },
     event::Events,
-    lifecycle::{Quiesced, Running, Starting, Suspending},
+    lifecycle::{
+        Quiesced,
+        Running,
+        Starting,
+        Suspending, //
+    },
     limits::Limits,
     message::Reply,
     registration::Registration,
-    status::{StatusKind, StatusWriter},
-    target::{Features, Target},
+    status::{
+        StatusKind,
+        StatusWriter, //
+    },
+    target::{
+        Features,
+        Target, //
+    },
     visitor::DeviceVisitor,
-    words::Words,
+    words::Words, //
 };
 pub use crate::kern::BlockStatus as Status;

@@ -6,8 +6,11 @@
 //! facility of the kernel, owns what it allocates, and says in which contexts
 //! its functions may be called.
 
+#![warn(clippy::multiple_unsafe_ops_per_block)]
+
 mod bioset;
 mod block_status;
+mod claims;
 mod client;
 mod gate;
 mod hash;
@@ -16,6 +19,7 @@ mod kthread;
 mod lock;
 pub mod log;
 mod noio;
+mod plain;
 mod random;
 mod srcu;
 mod text;
@@ -25,19 +29,51 @@ mod workqueue;
 
 pub(crate) use self::bioset::BioPool;
 pub use self::{
-    bioset::{BioSet, BlockDevice, OwnIo},
+    bioset::{
+        BioSet,
+        BlockDevice,
+        OwnIo, //
+    },
     block_status::BlockStatus,
+    claims::{
+        prepare as prepare_claims,
+        Claimant, //
+    },
     gate::Gate,
     hash::crc32c,
     in_flight::InFlight,
-    kthread::{StopSignal, Thread},
-    lock::{new_irq_lock, IrqLock, IrqSave},
-    log::{error_limited, info_limited, warn_bug, warn_limited},
+    kthread::{
+        StopSignal,
+        Thread, //
+    },
+    lock::{
+        new_irq_lock,
+        IrqLock,
+        IrqSave, //
+    },
+    log::{
+        error_limited,
+        info_limited,
+        warn_bug,
+        warn_limited, //
+    },
     noio::NoIo,
-    random::{random_bytes, random_u64},
-    srcu::{EpochClient, EpochToken, IoEpoch, TicketsExhausted},
+    plain::Plain,
+    random::{
+        random_bytes,
+        random_u64, //
+    },
+    srcu::{
+        EpochClient,
+        EpochToken,
+        IoEpoch,
+        TicketsExhausted, //
+    },
     text::TextBuffer,
     time::monotonic_ns,
     timer::Timer,
-    workqueue::{Work, Worker},
+    workqueue::{
+        Work,
+        Worker, //
+    },
 };

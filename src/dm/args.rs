@@ -2,7 +2,10 @@
 
 //! Reading the arguments of a table line.
 
-use super::{ConstructError, Words};
+use super::{
+    ConstructError,
+    Words, //
+};
 use core::ops::RangeInclusive;
 use kernel::prelude::*;
 

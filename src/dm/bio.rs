@@ -10,10 +10,17 @@ mod queue;
 mod split;
 
 pub use self::{
-    end::{EndBio, Ended},
+    end::{
+        EndBio,
+        Ended, //
+    },
     held::HeldBio,
-    map::{CannotSplit, MapBio, Mapped},
+    map::{
+        CannotSplit,
+        MapBio,
+        Mapped, //
+    },
     operation::Operation,
     queue::BioQueue,
-    split::SplitPool,
+    split::SplitPool, //
 };

@@ -2,13 +2,21 @@
 
 //! What a target can ask and set while it is being made.
 
-use super::{instance::Lease, ConstructError, Device, Events};
+use super::{
+    instance::Lease,
+    ConstructError,
+    Device,
+    Events, //
+};
 use crate::{
     kern::InFlight,
     sys::bindings as c, //
 };
 use core::ptr::NonNull;
-use kernel::{error::to_result, prelude::*};
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
 /// A table line on its way to becoming a target.
 ///
@@ -52,7 +60,9 @@ impl<'a> Constructor<'a> {
     /// Returns whether the table is loaded for writing.
     pub fn is_writable(&self) -> bool {
         // SAFETY: valid by the type invariant.
-        let mode = unsafe { c::dm_table_get_mode((*self.ti.as_ptr()).table) };
+        let table = unsafe { (*self.ti.as_ptr()).table };
+        // SAFETY: the table is valid as long as the target.
+        let mode = unsafe { c::dm_table_get_mode(table) };
         mode & c::SHIM_BLK_OPEN_WRITE != 0
     }
 
@@ -145,9 +155,11 @@ impl<'a> Constructor<'a> {
 ///
 /// `ti` is valid for `'a`.
 pub(super) unsafe fn device_name<'a>(ti: *mut c::dm_target) -> &'a str {
-    // SAFETY: by this function's contract; the table, and the mapped device that
-    // it is for, outlive the target.
-    let device = unsafe { c::dm_table_get_md((*ti).table) };
+    // SAFETY: by this function's contract.
+    let table = unsafe { (*ti).table };
+    // SAFETY: the table, and the mapped device that it is for, outlive the
+    // target.
+    let device = unsafe { c::dm_table_get_md(table) };
     // SAFETY: the device is valid.
     let name = unsafe { c::dm_device_name(device) };
     // SAFETY: the name is NUL-terminated and lives as long as the device.

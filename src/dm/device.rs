@@ -2,17 +2,29 @@
 
 //! Devices that a table line names.
 
-use super::{instance::Lease, ConstructError};
+use super::{
+    instance::Lease,
+    ConstructError, //
+};
 use crate::{
-    kern::{BlockDevice, InFlight},
+    kern::{
+        BlockDevice,
+        InFlight, //
+    },
     sys::bindings as c, //
 };
 use core::{
     mem::MaybeUninit,
-    ptr::{self, NonNull},
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::{
-    error::{to_result, Error},
+    error::{
+        to_result,
+        Error, //
+    },
     prelude::*,
     str::CString, //
 };
@@ -55,8 +67,8 @@ impl Device {
     pub(super) fn open(lease: Lease, path: &str) -> Result<Self, ConstructError> {
         let name = CString::try_from_fmt(fmt!("{path}"))?;
         let in_flight = KBox::new(InFlight::new(), GFP_KERNEL)?;
-        // SAFETY: the lease keeps the target and so its table valid.
-        let mode = unsafe { c::dm_table_get_mode((*lease.ti()).table) };
+        // SAFETY: the lease keeps the table valid.
+        let mode = unsafe { c::dm_table_get_mode(lease.table()) };
         let mut device = ptr::null_mut();
         // SAFETY: the target is under construction, the name is NUL-terminated,
         // `device` is a local variable.
@@ -97,9 +109,11 @@ impl Device {
 
     /// Returns the name as tables show it: `major:minor`.
     pub fn name(&self) -> &str {
-        // SAFETY: by the type invariant the device is valid; its name is
-        // NUL-terminated and never changes.
-        let name = unsafe { CStr::from_char_ptr((*self.device.as_ptr()).name.as_ptr()) };
+        // SAFETY: by the type invariant the device is valid; its name never
+        // changes.
+        let name = unsafe { &(*self.device.as_ptr()).name };
+        // SAFETY: the name is NUL-terminated.
+        let name = unsafe { CStr::from_char_ptr(name.as_ptr()) };
         name.to_str().unwrap_or("?")
     }
 

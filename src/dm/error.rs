@@ -9,7 +9,10 @@ use kernel::{
     fmt,
     prelude::*,
     str::CString,
-    sync::atomic::{Atomic, Relaxed}, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
 };
 
 /// Longest sentence in bytes, with its terminator.

@@ -16,7 +16,7 @@ impl Events {
     /// Tells whoever waits that the status has changed. Task context, sleeps;
     /// not from `map`.
     pub fn raise(&self) {
-        // SAFETY: the lease keeps the target and so its table valid.
-        unsafe { c::dm_table_event((*self.0.ti()).table) };
+        // SAFETY: the lease keeps the table valid.
+        unsafe { c::dm_table_event(self.0.table()) };
     }
 }

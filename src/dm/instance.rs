@@ -2,16 +2,29 @@
 
 //! What `ti->private` points to, and the leases on it.
 
-use super::{lifecycle::Lifecycle, target::thunks, Target};
+use super::{
+    lifecycle::Lifecycle,
+    target::thunks,
+    Target, //
+};
 use crate::{
-    kern::{warn_bug, InFlight},
+    kern::{
+        warn_bug,
+        InFlight, //
+    },
     sys::bindings as c, //
 };
-use core::ptr::{self, NonNull};
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
@@ -50,6 +63,20 @@ impl<T: Target> Instance<T> {
         )?;
         // SAFETY: `KBox::into_raw` never returns null.
         Ok(unsafe { NonNull::new_unchecked(KBox::into_raw(instance)) })
+    }
+
+    /// Returns the instance of a target.
+    ///
+    /// # Safety
+    ///
+    /// `ti` is a target of type `T`, between the success of its constructor and
+    /// the end of its destructor, for all of `'a`.
+    pub(super) unsafe fn of<'a>(ti: NonNull<c::dm_target>) -> &'a Self {
+        // SAFETY: by this function's contract the target is valid.
+        let instance = unsafe { (*ti.as_ptr()).private };
+        // SAFETY: by this function's contract it points to an instance; only
+        // shared references to that are made.
+        unsafe { &*instance.cast() }
     }
 
     /// Gives the instance its target.
@@ -134,6 +161,13 @@ impl Lease {
     /// Returns the target, which stays valid as long as the lease does.
     pub(super) fn ti(&self) -> *mut c::dm_target {
         self.ti.as_ptr()
+    }
+
+    /// Returns the table that the target is part of, valid as long as the
+    /// lease is.
+    pub(super) fn table(&self) -> *mut c::dm_table {
+        // SAFETY: valid by the type invariant; the field never changes.
+        unsafe { (*self.ti()).table }
     }
 }
 

@@ -15,7 +15,10 @@
 
 use crate::kern::warn_bug;
 use core::marker::PhantomData;
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 /// About to be resumed: no bio arrives yet.
 pub struct Starting<'a> {

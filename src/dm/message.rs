@@ -3,7 +3,10 @@
 //! Answers to messages.
 
 use super::StatusWriter;
-use kernel::{fmt, prelude::*};
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 /// Takes what `dmsetup message` is to print.
 ///

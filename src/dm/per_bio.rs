@@ -2,12 +2,23 @@
 
 //! What the layer and the target keep with each bio.
 
-use super::{instance::Instance, Operation, Target};
-use crate::{
-    kern::{BlockDevice, BlockStatus, InFlight},
-    sys::bindings as c,
+use super::{
+    instance::Instance,
+    Operation,
+    Target, //
 };
-use core::ptr::{self, NonNull};
+use crate::{
+    kern::{
+        BlockDevice,
+        BlockStatus,
+        InFlight, //
+    },
+    sys::bindings as c, //
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use kernel::prelude::*;
 
 /// A bio as the target was given it, before lower devices change it.
@@ -16,6 +27,16 @@ pub(super) struct Record {
     iter: c::bvec_iter,
     operation: c::blk_opf_t,
     flags: c_ushort,
+}
+
+impl Record {
+    fn of(bio: &c::bio) -> Self {
+        Self {
+            iter: bio.bi_iter,
+            operation: bio.bi_opf,
+            flags: bio.bi_flags,
+        }
+    }
 }
 
 /// How far a bio has come; says whether `end_io` concerns the target.
@@ -75,11 +96,10 @@ impl<T: Target> Parts<T> {
     /// # Safety
     ///
     /// `bio` is a clone for `ti`, a target of type `T`, that the caller owns.
-    pub(super) unsafe fn begin(ti: *mut c::dm_target, bio: *mut c::bio) -> Self {
-        // SAFETY: by this function's contract neither is null.
-        let (ti, bio) = unsafe { (NonNull::new_unchecked(ti), NonNull::new_unchecked(bio)) };
+    pub(super) unsafe fn begin(ti: NonNull<c::dm_target>, bio: NonNull<c::bio>) -> Self {
         let area = Self::area_of(bio);
-        let record = Self::observe(bio);
+        // SAFETY: the caller owns the bio.
+        let record = Record::of(unsafe { bio.as_ref() });
         // SAFETY: device-mapper reserved `Area::<T>::SIZE` bytes there, aligned
         // as `SIZE` says, for the owner of the bio.
         unsafe {
@@ -124,18 +144,6 @@ impl<T: Target> Parts<T> {
         unsafe { NonNull::new_unchecked(area.cast()) }
     }
 
-    fn observe(bio: NonNull<c::bio>) -> Record {
-        let bio = bio.as_ptr();
-        // SAFETY: the callers own the bio.
-        unsafe {
-            Record {
-                iter: (*bio).bi_iter,
-                operation: (*bio).bi_opf,
-                flags: (*bio).bi_flags,
-            }
-        }
-    }
-
     fn area(&self) -> &Area<T> {
         // SAFETY: by the type invariant.
         unsafe { self.area.as_ref() }
@@ -160,22 +168,21 @@ impl<T: Target> Parts<T> {
 
     /// Remembers the bio as it is now.
     pub(super) fn record(&mut self) {
-        let record = Self::observe(self.bio);
+        // SAFETY: the bio is ours by the type invariant.
+        let record = Record::of(unsafe { self.bio.as_ref() });
         self.area_mut().record = record;
     }
 
     /// Undoes what lower devices did to the bio since [`Parts::record`].
     pub(super) fn restore(&mut self) {
         let record = self.area().record;
-        let bio = self.bio();
         // SAFETY: the bio is ours by the type invariant.
-        unsafe {
-            (*bio).bi_iter = record.iter;
-            (*bio).bi_opf = record.operation;
-            (*bio).bi_flags = record.flags;
-            (*bio).bi_status = 0;
-            (*bio).bi_next = ptr::null_mut();
-        }
+        let bio = unsafe { self.bio.as_mut() };
+        bio.bi_iter = record.iter;
+        bio.bi_opf = record.operation;
+        bio.bi_flags = record.flags;
+        bio.bi_status = 0;
+        bio.bi_next = ptr::null_mut();
         // SAFETY: as above; no part of it is in flight when it has come back.
         unsafe { c::shim_bio_reset_remaining(bio) };
         self.area_mut().stage = Stage::Open;
@@ -259,24 +266,22 @@ impl<T: Target> Parts<T> {
 
     /// Returns how many copies of such a bio device-mapper makes.
     pub(super) fn copies(&self) -> u32 {
-        let ti = self.ti();
-        // SAFETY: the target outlives its bios, and nobody changes these fields
-        // after the constructor.
-        unsafe {
-            match self.operation() {
-                Operation::Read | Operation::Write => 1,
-                Operation::Discard => (*ti).num_discard_bios,
-                Operation::SecureErase => (*ti).num_secure_erase_bios,
-                Operation::WriteZeroes => (*ti).num_write_zeroes_bios,
-                Operation::Flush | Operation::Other(_) => 0,
-            }
+        // SAFETY: the target outlives its bios, and nobody changes it after the
+        // constructor.
+        let ti = unsafe { &*self.ti() };
+        match self.operation() {
+            Operation::Read | Operation::Write => 1,
+            Operation::Discard => ti.num_discard_bios,
+            Operation::SecureErase => ti.num_secure_erase_bios,
+            Operation::WriteZeroes => ti.num_write_zeroes_bios,
+            Operation::Flush | Operation::Other(_) => 0,
         }
     }
 
     /// Returns the counter of leases of the target that the bio belongs to.
     pub(super) fn leases(&self) -> NonNull<InFlight> {
-        // SAFETY: the target of a bio is an `Instance<T>` and outlives the bio.
-        let instance = unsafe { &*(*self.ti()).private.cast::<Instance<T>>() };
+        // SAFETY: the target of a bio outlives the bio.
+        let instance = unsafe { Instance::<T>::of(self.area().ti) };
         NonNull::from(instance.leases())
     }
 }

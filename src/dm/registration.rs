@@ -2,10 +2,17 @@
 
 //! Making a target known to device-mapper.
 
-use super::{target::thunks, Target};
+use super::{
+    target::thunks,
+    Target, //
+};
 use crate::sys::bindings as c;
 use core::marker::PhantomData;
-use kernel::{error::to_result, prelude::*, types::Opaque};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    types::Opaque, //
+};
 
 /// A registered target type. Unregisters when dropped.
 ///

@@ -6,8 +6,14 @@ use crate::{
     kern::TextBuffer,
     sys::bindings as c, //
 };
-use core::{mem::MaybeUninit, slice};
-use kernel::{fmt, prelude::*};
+use core::{
+    mem::MaybeUninit,
+    slice, //
+};
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 
 /// Which line is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,32 @@
 pub(super) mod thunks;
 
 use super::{
-    Arguments, ConstructError, Constructor, DeviceVisitor, EndBio, Ended, Limits, MapBio, Mapped,
-    MessageError, Quiesced, Reply, Running, Starting, StatusKind, StatusWriter, Suspending, Words,
+    Arguments,
+    ConstructError,
+    Constructor,
+    DeviceVisitor,
+    EndBio,
+    Ended,
+    Limits,
+    MapBio,
+    Mapped,
+    MessageError,
+    Quiesced,
+    Reply,
+    Running,
+    Starting,
+    StatusKind,
+    StatusWriter,
+    Suspending,
+    Words, //
 };
 use crate::sys::bindings as c;
 use kernel::{
     prelude::*,
-    sync::{Arc, ArcBorrow}, //
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
 };
 
 /// Properties of a target type that device-mapper asks for.

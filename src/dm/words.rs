@@ -2,7 +2,10 @@
 
 //! The words of a table line or a message.
 
-use core::{marker::PhantomData, slice};
+use core::{
+    marker::PhantomData,
+    slice, //
+};
 use kernel::prelude::*;
 
 /// A list of words that device-mapper split at blanks.

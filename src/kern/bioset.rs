@@ -4,14 +4,24 @@
 //!
 //! C header: [`include/linux/bio.h`](srctree/include/linux/bio.h)
 
-use super::{block_status::BlockStatus, in_flight::InFlight};
+use super::{
+    block_status::BlockStatus,
+    in_flight::InFlight, //
+};
 use crate::sys::bindings as c;
 use core::{
     marker::PhantomData,
     ops::Range,
-    ptr::{self, NonNull},
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
-use kernel::{error::to_result, prelude::*, types::Opaque};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    types::Opaque, //
+};
 
 /// Bytes in a sector.
 const SECTOR_BYTES: usize = 512;
@@ -229,10 +239,11 @@ impl<C: OwnIo> BioSet<C> {
         };
         self.pool.in_flight.enter();
         device.in_flight().enter();
-        // SAFETY: the bio was just allocated and is ours.
-        unsafe {
-            (*bio).bi_iter.bi_sector = sector;
-            (*bio).bi_end_io = Some(end_io::<C>);
+        {
+            // SAFETY: the bio was just allocated and is ours.
+            let bio = unsafe { &mut *bio };
+            bio.bi_iter.bi_sector = sector;
+            bio.bi_end_io = Some(end_io::<C>);
         }
         // SAFETY: the frame was just written and the bio is not yet in flight.
         let buffer = unsafe { &mut (*frame).buffer };

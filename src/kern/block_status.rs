@@ -3,7 +3,10 @@
 //! The outcome of a block I/O.
 
 use crate::sys::bindings as c;
-use kernel::{error::Error, fmt};
+use kernel::{
+    error::Error,
+    fmt, //
+};
 
 /// What became of a bio: the kernel's `blk_status_t`.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use kernel::{
         Atomic,
         Relaxed,
         Release, //
-    }, //
+    },
 };
 
 /// Not yet prepared.

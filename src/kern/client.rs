@@ -3,11 +3,18 @@
 //! References that travel through C callbacks.
 
 use super::log::warn_bug;
-use core::{marker::PhantomData, ptr};
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{Atomic, Full, Relaxed},
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },

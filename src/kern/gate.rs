@@ -6,7 +6,10 @@ use crate::sys::bindings as c;
 use core::ptr;
 use kernel::{
     prelude::*,
-    sync::atomic::{Atomic, Relaxed},
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     types::Opaque, //
 };
 

@@ -3,7 +3,10 @@
 //! A count of things in use, and the wait for none.
 
 use crate::sys::bindings as c;
-use kernel::sync::atomic::{Atomic, Relaxed};
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
 
 /// Counts users of an object whose owner waits for the last of them.
 ///

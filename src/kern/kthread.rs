@@ -5,8 +5,16 @@
 //! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
 use crate::sys::bindings as c;
-use core::{marker::PhantomData, ptr::NonNull};
-use kernel::{error::from_err_ptr, fmt, prelude::*, str::CString};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::from_err_ptr,
+    fmt,
+    prelude::*,
+    str::CString, //
+};
 
 /// What a thread is told from outside. Only the thread itself holds one.
 pub struct StopSignal {

@@ -5,7 +5,10 @@
 use crate::sys::bindings as c;
 use kernel::{
     prelude::*,
-    sync::lock::{Backend, Lock}, //
+    sync::lock::{
+        Backend,
+        Lock, //
+    },
 };
 
 /// A spin lock that keeps interrupts of this CPU off while it is held.

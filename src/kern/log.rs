@@ -11,7 +11,10 @@ use super::time::monotonic_ns;
 use crate::sys::bindings as c;
 use kernel::{
     prelude::*,
-    sync::atomic::{Atomic, Relaxed}, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
 };
 
 /// Reports a bug in the module: prints a warning with a stack trace, the first

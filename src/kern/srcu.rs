@@ -11,10 +11,15 @@ use kernel::{
     error::to_result,
     prelude::*,
     sync::{
-        atomic::{Atomic, Full, Relaxed, Release},
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed,
+            Release, //
+        },
         ArcBorrow, //
     },
-    types::Opaque,
+    types::Opaque, //
 };
 
 /// Who hears that a grace period has ended.

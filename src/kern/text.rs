@@ -2,7 +2,10 @@
 
 //! Formatting into a fixed buffer, with truncation instead of errors.
 
-use core::{iter, mem::MaybeUninit};
+use core::{
+    iter,
+    mem::MaybeUninit, //
+};
 use kernel::fmt;
 
 /// A NUL-terminated text in a buffer of fixed size.

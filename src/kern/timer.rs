@@ -4,18 +4,25 @@
 
 use super::{
     client::ClientSlot,
-    workqueue::{OwnedQueue, Work, Worker},
+    workqueue::{
+        OwnedQueue,
+        Work,
+        Worker, //
+    },
 };
 use crate::sys::bindings as c;
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
-    types::Opaque,
+    types::Opaque, //
 };
 
 #[repr(C)]
@@ -141,9 +148,11 @@ unsafe extern "C" fn expire<T: Work>(work: *mut c::work_struct) {
     // CAST: a `delayed_work` begins with its `work_struct`, and it is itself
     // the first field of the `repr(C)` item.
     let item = work.cast::<Item<T>>();
-    // SAFETY: by this function's contract the item is alive.
-    let ticket = unsafe { (*item).ticket.load(Relaxed) };
+    // SAFETY: by this function's contract the item is alive; it is not used
+    // after the reference below is gone.
+    let item = unsafe { &*item };
+    let ticket = item.ticket.load(Relaxed);
     // SAFETY: by this function's contract it holds a reference for this call.
-    let client = unsafe { (*item).client.release() };
+    let client = unsafe { item.client.release() };
     T::timer_expired(client.as_arc_borrow(), ticket);
 }

@@ -12,7 +12,10 @@ use kernel::{
     fmt,
     prelude::*,
     str::CString,
-    sync::{Arc, ArcBorrow},
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
     types::Opaque, //
 };
 
@@ -181,8 +184,10 @@ impl<T: Work> Drop for Worker<T> {
 unsafe extern "C" fn run_item<T: Work>(work: *mut c::work_struct) {
     // CAST: `work` is the first field of the `repr(C)` item.
     let item = work.cast::<Item<T>>();
-    // SAFETY: by this function's contract the item is alive and holds a
-    // reference for this call.
-    let client = unsafe { (*item).client.release() };
+    // SAFETY: by this function's contract the item is alive; it is not used
+    // after the reference below is gone.
+    let item = unsafe { &*item };
+    // SAFETY: by this function's contract it holds a reference for this call.
+    let client = unsafe { item.client.release() };
     T::run(client.as_arc_borrow());
 }

@@ -39,7 +39,10 @@ layer-target-i386 := i386-linux-gnu
 layer-target-um = $(layer-target-$(SUBARCH))
 
 layer-c-flags = $(if $(CONFIG_CC_IS_CLANG),$(c_flags),$(filter-out \
-	$(layer-gcc-only),$(c_flags)) -w --target=$(layer-target-$(SRCARCH)))
+	$(layer-gcc-only),$(c_flags)) --target=$(layer-target-$(SRCARCH))) -w
+
+# The headers of User-mode Linux draw this warning by themselves.
+ccflags-$(CONFIG_UML) += $(call cc-option,-Wno-null-pointer-arithmetic)
 
 quiet_cmd_layer_bindgen = BINDGEN $@
       cmd_layer_bindgen = $(BINDGEN) $< --rust-target 1.85 --use-core \

@@ -8,7 +8,10 @@
 use kernel::{
     prelude::*,
     sync::{
-        atomic::{Atomic, Relaxed},
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
@@ -23,11 +26,30 @@ mod layer {
     pub(crate) mod sys;
 }
 pub(crate) use layer::sys;
-pub use layer::{dm, kern};
+pub use layer::{
+    dm,
+    kern, //
+};
 
 use dm::{
-    Arguments, ConstructError, Constructor, Device, DeviceVisitor, EndBio, Ended, Events, Features,
-    Limits, MapBio, Mapped, MessageError, Reply, StatusKind, StatusWriter, Target, Words,
+    Arguments,
+    ConstructError,
+    Constructor,
+    Device,
+    DeviceVisitor,
+    EndBio,
+    Ended,
+    Events,
+    Features,
+    Limits,
+    MapBio,
+    Mapped,
+    MessageError,
+    Reply,
+    StatusKind,
+    StatusWriter,
+    Target,
+    Words, //
 };
 
 module! {

@@ -2,12 +2,22 @@
 
 //! A bio that has come back from a device.
 
-use super::{HeldBio, Operation};
-use crate::{
-    dm::{per_bio::Parts, Status, Target},
-    sys::bindings as c,
+use super::{
+    HeldBio,
+    Operation, //
 };
-use core::{marker::PhantomData, ptr::NonNull};
+use crate::{
+    dm::{
+        per_bio::Parts,
+        Status,
+        Target, //
+    },
+    sys::bindings as c, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 /// A bio that has come back and that the target has to dispose of again.
@@ -50,8 +60,9 @@ impl<'a, T: Target> EndBio<'a, T> {
         bio: *mut c::bio,
         status: &'a mut c::blk_status_t,
     ) -> Option<Self> {
+        let bio = NonNull::new(bio)?;
         // SAFETY: by this function's contract.
-        let parts = unsafe { Parts::again(NonNull::new_unchecked(bio)) };
+        let parts = unsafe { Parts::again(bio) };
         if parts.is_ended() {
             return None;
         }

@@ -2,15 +2,29 @@
 
 //! A bio that the target keeps.
 
-use super::{Operation, SplitPool};
+use super::{
+    Operation,
+    SplitPool, //
+};
 use crate::{
-    dm::{per_bio::Parts, Device, Status, Target},
-    kern::{warn_bug, InFlight},
-    sys::bindings as c,
+    dm::{
+        per_bio::Parts,
+        Device,
+        Status,
+        Target, //
+    },
+    kern::{
+        warn_bug,
+        InFlight, //
+    },
+    sys::bindings as c, //
 };
 use core::{
     mem::ManuallyDrop,
-    ptr::{self, NonNull},
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::prelude::*;
 

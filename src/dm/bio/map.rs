@@ -2,12 +2,23 @@
 
 //! A bio that is being mapped.
 
-use super::{HeldBio, Operation};
-use crate::{
-    dm::{per_bio::Parts, Device, Status, Target},
-    sys::bindings as c,
+use super::{
+    HeldBio,
+    Operation, //
 };
-use core::marker::PhantomData;
+use crate::{
+    dm::{
+        per_bio::Parts,
+        Device,
+        Status,
+        Target, //
+    },
+    sys::bindings as c, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::prelude::*;
 
 /// A bio that the target has to dispose of.
@@ -52,7 +63,10 @@ impl<'a, T: Target> MapBio<'a, T> {
     ///
     /// `bio` is a clone for `ti`, a target of type `T`; the caller owns it and
     /// returns the result of the `Mapped` that this becomes.
-    pub(in super::super) unsafe fn from_raw(ti: *mut c::dm_target, bio: *mut c::bio) -> Self {
+    pub(in super::super) unsafe fn from_raw(
+        ti: NonNull<c::dm_target>,
+        bio: NonNull<c::bio>,
+    ) -> Self {
         Self {
             // SAFETY: by this function's contract.
             parts: unsafe { Parts::begin(ti, bio) },

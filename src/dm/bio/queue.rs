@@ -3,11 +3,17 @@
 //! A queue of held bios that needs no memory of its own.
 
 use super::HeldBio;
-use crate::{dm::Target, sys::bindings as c};
+use crate::{
+    dm::Target,
+    sys::bindings as c, //
+};
 use core::{
     marker::PhantomData,
     mem,
-    ptr::{self, NonNull},
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 
 /// Held bios, first in, first out.

@@ -3,11 +3,19 @@
 //! Parts of a bio on their way to different places.
 
 use crate::{
-    kern::{BioPool, BlockDevice, BlockStatus, InFlight},
-    sys::bindings as c,
+    kern::{
+        BioPool,
+        BlockDevice,
+        BlockStatus,
+        InFlight, //
+    },
+    sys::bindings as c, //
 };
 use core::ptr::NonNull;
-use kernel::{error::from_err_ptr, prelude::*};
+use kernel::{
+    error::from_err_ptr,
+    prelude::*, //
+};
 
 /// Bios for the parts that [`HeldBio::submit_front`](super::HeldBio::submit_front)
 /// splits off. Dropping the pool waits for those in flight.
@@ -67,10 +75,11 @@ impl SplitPool {
         unsafe { c::shim_bio_increment_remaining(whole.as_ptr()) };
         // SAFETY: the part is ours and the device open.
         unsafe { c::shim_bio_set_dev(part, device.as_ptr().cast()) };
-        // SAFETY: the part is ours.
-        unsafe {
-            (*part).bi_iter.bi_sector = sector;
-            (*part).bi_end_io = Some(part_end_io);
+        {
+            // SAFETY: the part is ours.
+            let part = unsafe { &mut *part };
+            part.bi_iter.bi_sector = sector;
+            part.bi_end_io = Some(part_end_io);
         }
         // SAFETY: the part is complete and is given up here.
         unsafe { c::submit_bio_noacct(part) };

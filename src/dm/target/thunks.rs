@@ -7,16 +7,30 @@
 //! [`Instance`]. What else each may rely on is in its `# Safety` section.
 
 use super::super::{
-    bio::{EndBio, MapBio},
+    bio::{
+        EndBio,
+        MapBio, //
+    },
     constructor::device_name,
     instance::Instance,
     per_bio::Area,
-    Arguments, ConstructError, Constructor, DeviceVisitor, Limits, Reply, StatusKind, StatusWriter,
-    Target, Words,
+    Arguments,
+    ConstructError,
+    Constructor,
+    DeviceVisitor,
+    Limits,
+    Reply,
+    StatusKind,
+    StatusWriter,
+    Target,
+    Words, //
 };
 use crate::sys::bindings as c;
 use core::ptr::NonNull;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::ArcBorrow, //
+};
 
 /// `DM_STATUS_NOFLUSH_FLAG`, which the kernel keeps in `drivers/md/dm.h`.
 const STATUS_NOFLUSH: c_uint = 1;
@@ -51,10 +65,24 @@ pub(in super::super) fn target_type<T: Target>(module: &'static ThisModule) -> c
 
 /// # Safety
 ///
-/// `ti->private` is an `Instance<T>` with its target, for all of `'a`.
+/// `ti` is a target of type `T`, between the success of its constructor and the
+/// end of its destructor, for all of `'a`.
 unsafe fn instance<'a, T: Target>(ti: *mut c::dm_target) -> &'a Instance<T> {
-    // SAFETY: by this function's contract; only shared references are made.
-    unsafe { &*(*ti).private.cast() }
+    // SAFETY: by this function's contract the pointer is not null.
+    let ti = unsafe { NonNull::new_unchecked(ti) };
+    // SAFETY: by this function's contract.
+    unsafe { Instance::of(ti) }
+}
+
+/// # Safety
+///
+/// As for [`instance`].
+unsafe fn target<'a, T: Target>(ti: *mut c::dm_target) -> ArcBorrow<'a, T> {
+    // SAFETY: by this function's contract.
+    let instance = unsafe { instance::<T>(ti) };
+    // SAFETY: the constructor has set the target, the destructor is not yet
+    // done.
+    unsafe { instance.target() }
 }
 
 /// # Safety
@@ -125,7 +153,11 @@ unsafe extern "C" fn destruct<T: Target>(ti: *mut c::dm_target) {
 /// `bio` is a clone for `ti` that this call disposes of.
 unsafe extern "C" fn map<T: Target>(ti: *mut c::dm_target, bio: *mut c::bio) -> c_int {
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
+    // SAFETY: by this function's contract neither is null.
+    let (ti, bio) = (unsafe { NonNull::new_unchecked(ti) }, unsafe {
+        NonNull::new_unchecked(bio)
+    });
     // SAFETY: by this function's contract.
     let bio = unsafe { MapBio::from_raw(ti, bio) };
     T::map(target, bio).into_raw()
@@ -141,11 +173,13 @@ unsafe extern "C" fn end_io<T: Target>(
     error: *mut c::blk_status_t,
 ) -> c_int {
     // SAFETY: by this function's contract.
-    let Some(bio) = (unsafe { EndBio::from_raw(bio, &mut *error) }) else {
+    let status = unsafe { &mut *error };
+    // SAFETY: by this function's contract.
+    let Some(bio) = (unsafe { EndBio::from_raw(bio, status) }) else {
         return c::DM_ENDIO_DONE as c_int;
     };
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
     T::end_io(target, bio).into_raw()
 }
 
@@ -217,7 +251,7 @@ pub(in super::super) unsafe extern "C" fn status<T: Target>(
     length: c_uint,
 ) {
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
     // SAFETY: by this function's contract.
     let mut out = unsafe { StatusWriter::from_raw(result, length) };
     let noflush = flags & STATUS_NOFLUSH != 0;
@@ -236,7 +270,7 @@ unsafe extern "C" fn message<T: Target>(
     length: c_uint,
 ) -> c_int {
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
     // SAFETY: by this function's contract.
     let words = unsafe { Words::from_raw(argc, argv) };
     // SAFETY: by this function's contract.
@@ -261,7 +295,7 @@ unsafe extern "C" fn iterate_devices<T: Target>(
     data: *mut c_void,
 ) -> c_int {
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
     // SAFETY: by this function's contract.
     let mut visitor = unsafe { DeviceVisitor::from_raw(ti, callout, data) };
     T::iterate_devices(target, &mut visitor);
@@ -273,7 +307,7 @@ unsafe extern "C" fn iterate_devices<T: Target>(
 /// `limits` is valid and exclusive to this call.
 unsafe extern "C" fn io_hints<T: Target>(ti: *mut c::dm_target, limits: *mut c::queue_limits) {
     // SAFETY: the target exists between constructor and destructor.
-    let target = unsafe { instance::<T>(ti).target() };
+    let target = unsafe { target::<T>(ti) };
     // SAFETY: by this function's contract.
     let mut limits = unsafe { Limits::from_raw(limits) };
     limits.disable_polling();

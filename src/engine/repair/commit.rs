@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What a job does once a round has ended.
+
+use super::job::Phase;
+use crate::engine::notice::Notice;
+use crate::engine::{Engine, ErrorClass, RequestKind};
+
+impl Engine {
+    /// Publishes what a job has changed. After a round that failed the entries are marked: they may or may not be
+    /// on the spare, so they are served from now on and no write may pass before a commit has succeeded.
+    pub(in super::super) fn job_committed(&mut self, index: usize, committed: bool) {
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        for change in job.changes.iter() {
+            let record = change.record;
+            let old = self.lookup.entry(record.lbn);
+            self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
+            self.lookup.publish(&record, !committed);
+            let (was_remapped, was_poisoned) = old.map_or((false, false), |old| (old.slot.is_some(), old.mask != 0));
+            self.counters.remapped += u64::from(record.slot.is_some());
+            self.counters.remapped = self.counters.remapped.saturating_sub(was_remapped.into());
+            self.counters.poisoned += u64::from(record.mask != 0);
+            self.counters.poisoned = self.counters.poisoned.saturating_sub(was_poisoned.into());
+            if let (true, Some(slot)) = (change.new_slot, record.slot) {
+                self.notices.push(Notice::Remapped { lbn: record.lbn, slot });
+            }
+            if record.mask == 0 && was_poisoned {
+                self.counters.healed_blocks += 1;
+                self.notices.push(Notice::Healed { lbn: record.lbn });
+            } else if record.mask & !old.map_or(0, |old| old.mask) != 0 {
+                self.notices.push(Notice::Poisoned {
+                    lbn: record.lbn,
+                    mask: record.mask,
+                });
+            }
+        }
+        job.changes.clear();
+        job.phase = Phase::Block;
+        // A read has its data, or knows that it is lost, whatever became of the commit.
+        if !committed && job.request.kind != RequestKind::Read {
+            job.result = Err(ErrorClass::Metadata);
+            job.stopped = true;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How requests wait, become jobs, and leave.
+
+use super::job::{Answer, Phase};
+use crate::engine::action::Action;
+use crate::engine::token::Owner;
+use crate::engine::units::{Lbn, SECTORS_PER_BLOCK};
+use crate::engine::{Cause, Engine, ErrorClass, Request, RequestKind};
+
+fn blocks(request: &Request) -> (u64, u64) {
+    let last = request.sector.saturating_add(u64::from(request.sectors.saturating_sub(1)));
+    (request.sector / SECTORS_PER_BLOCK, last / SECTORS_PER_BLOCK)
+}
+
+fn overlap(one: &Request, other: &Request) -> bool {
+    let ((first, last), (other_first, other_last)) = (blocks(one), blocks(other));
+    first <= other_last && other_first <= last
+}
+
+impl Engine {
+    /// Requests that are being worked on.
+    pub(in super::super) fn active_jobs(&self) -> usize {
+        self.jobs.iter().filter(|job| job.phase != Phase::Free).count()
+    }
+
+    /// Whether [`Engine::accept`] would succeed. Refused requests stay with the shell.
+    pub fn has_room(&self) -> bool {
+        // CAST: at most 1024.
+        self.waiting.len() + self.active_jobs() < self.settings.max_requests as usize
+    }
+
+    /// Takes a held bio over.
+    ///
+    /// # Errors
+    ///
+    /// Hands the request back if there is no room; offer it again after the next request has left.
+    pub fn accept(&mut self, request: Request) -> Result<(), Request> {
+        if !self.has_room() || self.waiting.push_within_capacity(request).is_err() {
+            return Err(request);
+        }
+        self.advance();
+        Ok(())
+    }
+
+    /// Makes jobs of requests that nothing in front of them overlaps; true if anything changed.
+    pub(in super::super) fn start_jobs(&mut self) -> bool {
+        if !self.is_in_service() || self.noflush {
+            return false;
+        }
+        for index in 0..self.waiting.len() {
+            let Some(request) = self.waiting.get(index).copied() else {
+                break;
+            };
+            let behind_another = self.waiting.iter().take(index).any(|earlier| overlap(earlier, &request));
+            let behind_a_job = self
+                .jobs
+                .iter()
+                .any(|job| job.phase != Phase::Free && overlap(&job.request, &request));
+            if behind_another || behind_a_job {
+                continue;
+            }
+            let Some(free) = self.jobs.iter().position(|job| job.phase == Phase::Free && job.buffer.is_some()) else {
+                return false;
+            };
+            if self.waiting.remove(index).is_ok() {
+                self.start_job(free, request);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn start_job(&mut self, index: usize, request: Request) {
+        let end = request.sector.saturating_add(request.sectors.into());
+        let outside = request.sectors == 0 || end > self.settings.main_sectors;
+        let untouched = !outside && request.cause == Cause::Held && !self.needs_repair(&request);
+        let (first, last) = blocks(&request);
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        job.generation = job.generation.wrapping_add(1);
+        job.request = request;
+        job.lbn = first;
+        job.last = last;
+        job.stopped = false;
+        job.changes.clear();
+        job.result = if outside { Err(ErrorClass::Media) } else { Ok(()) };
+        job.answer = if untouched { Answer::Resubmit } else { Answer::Complete };
+        if outside || untouched {
+            job.phase = Phase::Finished;
+            return;
+        }
+        if !cfg!(seeded_bug = "no_busy_range") {
+            self.lookup.set_busy(index, first, last);
+        }
+        if cfg!(seeded_bug = "no_quiesce") {
+            job.phase = Phase::Block;
+            job.waits = false;
+            return;
+        }
+        job.phase = Phase::Quiesce;
+        job.quiesce_wanted = true;
+        job.waits = true;
+    }
+
+    /// Whether a request that was only held still meets something that it cannot pass.
+    fn needs_repair(&self, request: &Request) -> bool {
+        let (first, last) = blocks(request);
+        request.kind != RequestKind::Read
+            && (first..=last).any(|lbn| {
+                let entry = self.lookup.entry(Lbn(lbn));
+                entry.is_some_and(|entry| entry.uncommitted || entry.mask != 0)
+            })
+    }
+
+    /// The grace period of a job has ended.
+    pub(in super::super) fn job_quiesced(&mut self, index: usize, generation: u16) {
+        if let Some(job) = self.jobs.get_mut(index) {
+            if job.phase == Phase::Quiesce && job.generation == generation {
+                job.phase = Phase::Block;
+                job.waits = false;
+            }
+        }
+    }
+
+    /// Ends a job: its blocks are free before its answer can be polled.
+    pub(super) fn finish(&mut self, index: usize) {
+        self.lookup.clear_busy(index);
+        if let Some(job) = self.jobs.get_mut(index) {
+            job.phase = Phase::Finished;
+            job.waits = false;
+        }
+    }
+
+    /// The next action of a job, or of the requests that a noflush suspend hands back.
+    pub(in super::super) fn poll_jobs(&mut self) -> Option<Action> {
+        for (index, job) in self.jobs.iter_mut().enumerate() {
+            if core::mem::take(&mut job.quiesce_wanted) {
+                let ticket = Owner::Job(index).token(job.generation).0;
+                return Some(Action::Quiesce { ticket });
+            }
+            if let Some(operation) = job.outbox.take() {
+                return Some(Action::Io(crate::engine::Io {
+                    token: Owner::Job(index).token(job.generation),
+                    operation,
+                    buffer: job.buffer.take(),
+                }));
+            }
+            if job.phase == Phase::Finished {
+                job.phase = Phase::Free;
+                let request = job.request.id;
+                return Some(match job.answer {
+                    Answer::Complete => Action::Complete {
+                        request,
+                        result: job.result,
+                    },
+                    Answer::Resubmit => Action::Resubmit { request },
+                    Answer::Requeue => Action::Requeue { request },
+                });
+            }
+        }
+        if self.noflush && !self.waiting.is_empty() {
+            let request = self.waiting.remove(0).ok()?.id;
+            return Some(Action::Requeue { request });
+        }
+        None
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Moving a block to a slot.
+
+use super::job::{Change, Phase, CHANGES_MAXIMUM};
+use crate::engine::action::{Leg, Operation};
+use crate::engine::block::clear_sectors;
+use crate::engine::format::Record;
+use crate::engine::notice::Notice;
+use crate::engine::units::{Lbn, Slot};
+use crate::engine::{Engine, ErrorClass, RequestKind};
+
+/// Slots that may fail for one block before it is given up.
+const BAD_SLOTS_MAXIMUM: u32 = 8;
+
+impl Engine {
+    /// Begins to move the current block of a write: first what the user does not overwrite.
+    pub(super) fn begin_relocation(&mut self, index: usize) {
+        let main_sectors = self.settings.main_sectors;
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        let part = job.part(main_sectors);
+        let lost = job.scratch.entry.map_or(0, |entry| entry.mask);
+        job.scratch.attempts = 0;
+        job.scratch.good = 0;
+        job.scratch.needed = part.valid & !part.covered & !lost;
+        if cfg!(seeded_bug = "rest_not_merged") {
+            job.scratch.good = job.scratch.needed;
+            job.scratch.needed = 0;
+        }
+        if job.scratch.needed == 0 {
+            self.gather(index, Phase::Merge);
+        } else {
+            self.read_whole(index);
+        }
+    }
+
+    /// The user's data lies over what was read.
+    pub(super) fn merged(&mut self, index: usize, result: Result<(), ErrorClass>) {
+        if let Err(class) = result {
+            self.abort(index, class);
+            return;
+        }
+        let main_sectors = self.settings.main_sectors;
+        if let Some(job) = self.jobs.get_mut(index) {
+            job.scratch.good |= job.part(main_sectors).covered;
+            job.phase = Phase::Allocate;
+        }
+    }
+
+    /// Takes a slot and writes the block to it.
+    pub(super) fn allocate(&mut self, index: usize) {
+        let new_entry = self.jobs.get(index).is_some_and(|job| job.scratch.entry.is_none());
+        let slot = if self.entry_fits(new_entry) { self.slots.allocate() } else { None };
+        let Some(slot) = slot else {
+            self.notices.push(Notice::SlotsExhausted);
+            self.give_up_relocation(index);
+            return;
+        };
+        let left = self.slots.left();
+        if left == self.slots.total() / 10 && left != 0 {
+            self.notices.push(Notice::SlotsLow {
+                left: u32::try_from(left).unwrap_or(u32::MAX),
+            });
+        }
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        job.scratch.slot = Some(slot);
+        if let Some(buffer) = job.buffer.as_mut() {
+            clear_sectors(buffer, !job.scratch.good);
+        }
+        let operation = Operation::Write {
+            leg: Leg::Spare,
+            sector: slot.first_sector(),
+            sectors: 8,
+            within: 0,
+            fua: false,
+        };
+        job.ask(Phase::Relocate, operation);
+    }
+
+    pub(super) fn relocated(&mut self, index: usize, result: Result<(), ErrorClass>) {
+        let main_sectors = self.settings.main_sectors;
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        let (slot, old) = (job.scratch.slot.take(), job.scratch.entry.and_then(|entry| entry.slot));
+        match (result, slot) {
+            (Ok(()), Some(slot)) => {
+                let mut mask = job.part(main_sectors).valid & !job.scratch.good;
+                if cfg!(seeded_bug = "poison_forgotten") {
+                    mask = 0;
+                }
+                if let Some(old) = old {
+                    self.slot_is_bad(old);
+                }
+                self.change(index, Some(slot), mask, true);
+            }
+            (Err(ErrorClass::Media), Some(slot)) => {
+                self.counters.slot_errors += 1;
+                job.scratch.bad_slots += 1;
+                let give_up = job.scratch.bad_slots >= BAD_SLOTS_MAXIMUM;
+                job.phase = Phase::Allocate;
+                self.slot_is_bad(slot);
+                if give_up {
+                    self.give_up_relocation(index);
+                }
+            }
+            (result, slot) => {
+                if let Some(slot) = slot {
+                    self.slots.release(slot);
+                }
+                self.abort(index, result.err().unwrap_or(ErrorClass::Media));
+            }
+        }
+    }
+
+    fn slot_is_bad(&mut self, slot: Slot) {
+        self.slots.mark_bad(slot);
+        self.notices.push(Notice::SlotFailed { slot });
+    }
+
+    /// The block stays where it is: a read has got what there was, a write fails.
+    fn give_up_relocation(&mut self, index: usize) {
+        self.counters.not_remapped += 1;
+        match self.jobs.get(index).map(|job| job.request.kind) {
+            Some(RequestKind::Read) => self.next_block(index),
+            _ => self.abort(index, ErrorClass::Media),
+        }
+    }
+
+    /// Nothing of the block could be read.
+    pub(super) fn poison_whole(&mut self, index: usize) {
+        let main_sectors = self.settings.main_sectors;
+        let Some(job) = self.jobs.get(index) else {
+            return;
+        };
+        let entry = job.scratch.entry;
+        let valid = job.part(main_sectors).valid;
+        if !self.entry_fits(entry.is_none()) {
+            self.give_up_relocation(index);
+            return;
+        }
+        if let Some(old) = entry.and_then(|entry| entry.slot) {
+            self.slot_is_bad(old);
+        }
+        self.change(index, None, valid, false);
+    }
+
+    fn entry_fits(&self, new_entry: bool) -> bool {
+        let capacity = self.set.map_or(0, |set| set.layout.capacity);
+        !new_entry || self.lookup.entries() + self.kept_entries < capacity
+    }
+
+    /// Notes how the current block is served from now on, and goes on to the next.
+    pub(super) fn change(&mut self, index: usize, slot: Option<Slot>, mask: u8, new_slot: bool) {
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        let new_entry = job.scratch.entry.is_none();
+        let change = Change {
+            record: Record {
+                lbn: Lbn(job.lbn),
+                slot,
+                mask,
+            },
+            new_slot,
+            new_entry,
+        };
+        // The job asks for a commit before its list is full.
+        if job.changes.push_within_capacity(change).is_ok() {
+            self.kept_entries += u64::from(new_entry);
+        }
+        job.lbn += 1;
+        job.phase = if job.changes.len() >= CHANGES_MAXIMUM { Phase::Commit } else { Phase::Block };
+    }
+
+    /// Gives back the slot that is being written.
+    pub(super) fn release_current_slot(&mut self, index: usize) {
+        let slot = self.jobs.get_mut(index).and_then(|job| job.scratch.slot.take());
+        if let Some(slot) = slot {
+            self.slots.release(slot);
+        }
+    }
+
+    /// Forgets what a job has changed, which no commit has seen.
+    pub(super) fn drop_changes(&mut self, index: usize) {
+        self.release_current_slot(index);
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        for change in job.changes.iter() {
+            self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
+            if let (true, Some(slot)) = (change.new_slot, change.record.slot) {
+                self.slots.release(slot);
+            }
+        }
+        job.changes.clear();
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A table line becomes a target, or a sentence that says why not.
+//!
+//! Nothing is read from or written to the devices here: a table that is reloaded is constructed while the old one
+//! still serves I/O. What the spare holds is looked at when the table is resumed.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    dm::{
+        Arguments,
+        ConstructError,
+        Constructor,
+        Device,
+        SplitPool, //
+    },
+    engine::{
+        Engine,
+        Settings,
+        SettingsError, //
+    },
+    kern::{
+        crc32c,
+        new_irq_lock,
+        BioSet,
+        IoEpoch,
+        Plain,
+        Timer,
+        Worker, //
+    },
+};
+
+use super::{
+    counters::Counters,
+    inbox::Inbox,
+    name::Name,
+    options::{
+        Options,
+        METADATA_COPIES_MIN,
+        OPTION_WORDS_MAX, //
+    },
+    ownership::Ownership,
+    requests::Requests,
+    suspend::Answers,
+    worker::Core,
+    Spare, //
+};
+
+/// Longest bio that is taken, in sectors (1 MiB): a failing one is repaired block by block, and others wait for it.
+pub(super) const LONGEST_BIO: u32 = 2048;
+/// Held bios that the engine knows at once; further ones wait in the inbox.
+const REQUESTS: u32 = 64;
+/// Repairs that run at once; each owns a buffer of one block.
+const JOBS: u32 = 16;
+/// Own bios that can always be had, with no memory free.
+const OWN_BIOS: u32 = 32;
+/// Parts of held bios that can always be had.
+const SPLIT_BIOS: u32 = 16;
+/// One flush for main, one for the spare.
+const FLUSHES: u32 = 2;
+
+impl Spare {
+    /// Constructs the target of one table line.
+    pub(super) fn construct(
+        context: &mut Constructor<'_>,
+        mut arguments: Arguments<'_>,
+    ) -> Result<Arc<Self>, ConstructError> {
+        let main_path = arguments.required("main device")?;
+        let spare_path = arguments.required("spare device")?;
+        let options = read_options(arguments)?;
+        if !context.is_writable() {
+            return Err(ConstructError::invalid(fmt!(
+                "the table is read-only: create it without --readonly, since remapping must write"
+            )));
+        }
+        let main = context.device(main_path)?;
+        let spare = context.device(spare_path)?;
+        check_devices(context, &main, &spare)?;
+        let ownership = Ownership::new(&spare, context.device_name())?;
+
+        context.set_max_io_length(LONGEST_BIO)?;
+        context.set_flush_bios(FLUSHES);
+        context.set_flush_supported(true);
+        context.set_write_zeroes_bios(1);
+        if main.max_discard_sectors() > 0 {
+            context.set_discard_bios(1);
+            context.set_discards_supported(true);
+        }
+
+        let settings = settings(&main, &spare, &options)?;
+        let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
+        let name = Name::new(context.device_name());
+        let lookup = engine.lookup();
+        let inbox = Inbox::new(engine.io_bound(), JOBS as usize)?;
+        let requests = Requests::new(REQUESTS)?;
+        let worker = Worker::new(fmt!("dm-spare/{name}"))?;
+        let commit_timer = Timer::new(&worker)?;
+        let checkpoint_timer = Timer::new(&worker)?;
+        let epoch = IoEpoch::new(JOBS as usize)?;
+        let bios = BioSet::new(OWN_BIOS)?;
+        let split = SplitPool::new(SPLIT_BIOS)?;
+        let events = context.events();
+
+        let target = Arc::pin_init(
+            try_pin_init!(Self {
+                name,
+                options,
+                worker,
+                commit_timer,
+                checkpoint_timer,
+                epoch,
+                bios,
+                split,
+                inbox <- new_irq_lock!(inbox, "dm_spare::inbox"),
+                core <- new_mutex!(Core { engine, requests }, "dm_spare::core"),
+                answers <- Answers::new(),
+                lookup,
+                counters: Counters::new(),
+                ownership,
+                events,
+                main,
+                spare,
+            }? Error),
+            GFP_KERNEL,
+        )?;
+        Ok(target)
+    }
+}
+
+fn read_options(mut arguments: Arguments<'_>) -> Result<Options, ConstructError> {
+    let mut features = arguments.feature_arguments(OPTION_WORDS_MAX as usize)?;
+    arguments.finish()?;
+    let mut words = KVec::with_capacity(features.remaining(), GFP_KERNEL)?;
+    while let Some(word) = features.next() {
+        words.push(word?, GFP_KERNEL)?;
+    }
+    Options::parse(words.iter().copied())
+        .map_err(|error| ConstructError::invalid(fmt!("{}", Plain(&error))))
+}
+
+fn check_devices(
+    context: &Constructor<'_>,
+    main: &Device,
+    spare: &Device,
+) -> Result<(), ConstructError> {
+    if main.is_same_as(spare) {
+        return Err(ConstructError::invalid(fmt!(
+            "main and spare are one device, {}: give two devices",
+            main.name()
+        )));
+    }
+    if context.length() != main.sectors() {
+        return Err(ConstructError::invalid(fmt!(
+            "the table says {} sectors, main device {} has {}: write {} as the length",
+            context.length(),
+            main.name(),
+            main.sectors(),
+            main.sectors()
+        )));
+    }
+    for device in [main, spare] {
+        if device.is_read_only() {
+            return Err(ConstructError::new(
+                EROFS,
+                fmt!("device {} is read-only: make it writable", device.name()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn settings(
+    main: &Device,
+    spare: &Device,
+    options: &Options,
+) -> Result<Settings, ConstructError> {
+    Ok(Settings {
+        main_sectors: main.sectors(),
+        spare_sectors: spare.sectors(),
+        main_logical_block_sectors: logical_block_sectors(main)?,
+        spare_logical_block_sectors: logical_block_sectors(spare)?,
+        read_retries: options.read_retries,
+        metadata_copies: options.metadata_copies.unwrap_or(METADATA_COPIES_MIN),
+        expected_uuid: options.uuid,
+        commit_timeout_milliseconds: options.commit_timeout,
+        max_requests: REQUESTS,
+        jobs: JOBS,
+    })
+}
+
+/// The smallest unit that a device reads and writes, in sectors; only what divides a block can be served.
+fn logical_block_sectors(device: &Device) -> Result<u32, ConstructError> {
+    match device.logical_block_size() {
+        512 => Ok(1),
+        4096 => Ok(8),
+        size => Err(ConstructError::invalid(fmt!(
+            "device {} has logical blocks of {} bytes: only 512 and 4096 are supported",
+            device.name(),
+            size
+        ))),
+    }
+}
+
+fn refuse_settings(error: SettingsError) -> ConstructError {
+    let code = if error.is_no_memory() { ENOMEM } else { EINVAL };
+    ConstructError::new(code, fmt!("{}", Plain(&error)))
+}

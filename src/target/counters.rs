@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Counters of the shell. The engine counts its own work; see `engine::Status`.
+
+use kernel::sync::atomic::{
+    Atomic,
+    Relaxed, //
+};
+
+/// Counts since the target was constructed; each is independent, so relaxed order suffices.
+///
+/// Nothing here is touched by a bio that goes to main and comes back without an error.
+pub(crate) struct Counters {
+    /// Reads sent to slots, in bios.
+    pub(crate) slot_reads: Counter,
+    /// Writes sent to slots, in bios.
+    pub(crate) slot_writes: Counter,
+    /// Bios that were held, for whatever reason.
+    pub(crate) held_bios: Counter,
+    /// Held bios that a failing read brought.
+    pub(crate) repairs_read: Counter,
+    /// Held bios that a failing write brought.
+    pub(crate) repairs_write: Counter,
+    /// Reads of poisoned sectors, answered with EIO.
+    pub(crate) poisoned_reads: Counter,
+    /// Flushes sent to main.
+    pub(crate) main_flushes: Counter,
+    /// Flushes sent to the spare.
+    pub(crate) spare_flushes: Counter,
+    /// Errors that are not of the medium, passed up to the user.
+    pub(crate) passed_errors: Counter,
+    /// Not a count: 1 once anything on the spare may need a flush.
+    pub(crate) spare_written: Atomic<i32>,
+}
+
+impl Counters {
+    /// All zero.
+    pub(crate) const fn new() -> Self {
+        Self {
+            slot_reads: Counter::new(),
+            slot_writes: Counter::new(),
+            held_bios: Counter::new(),
+            repairs_read: Counter::new(),
+            repairs_write: Counter::new(),
+            poisoned_reads: Counter::new(),
+            main_flushes: Counter::new(),
+            spare_flushes: Counter::new(),
+            passed_errors: Counter::new(),
+            spare_written: Atomic::new(0),
+        }
+    }
+}
+
+/// One counter.
+pub(crate) struct Counter(Atomic<i64>);
+
+impl Counter {
+    const fn new() -> Self {
+        Self(Atomic::new(0))
+    }
+
+    /// Adds one. Any context.
+    pub(crate) fn count(&self) {
+        self.0.add(1, Relaxed);
+    }
+
+    /// The value so far.
+    pub(crate) fn get(&self) -> i64 {
+        self.0.load(Relaxed)
+    }
+}

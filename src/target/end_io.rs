@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The way up: a finished bio is passed to its user, or held for a repair.
+//!
+//! Runs in whatever context completed the bio below, hard interrupts included.
+
+use kernel::sync::ArcBorrow;
+
+use crate::{
+    dm::{
+        EndBio,
+        Ended,
+        HeldBio,
+        Operation,
+        Status, //
+    },
+    kern::warn_limited, //
+};
+
+use super::{
+    per_bio::{
+        Reason,
+        Route, //
+    },
+    Spare, //
+};
+
+impl Spare {
+    /// Ends one bio that was sent to a leg.
+    pub(super) fn end_bio<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Self>) -> Ended<'a> {
+        // Before anything else: a repair of this very bio must not wait for it.
+        if let Some(token) = bio.per_bio_mut().epoch.take() {
+            this.epoch.leave(token);
+        }
+        if bio.status().is_ok() {
+            return bio.finish_unchanged();
+        }
+        Self::end_failed(this, bio)
+    }
+
+    fn end_failed<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Self>) -> Ended<'a> {
+        let operation = bio.operation();
+        let status = bio.status();
+        let repairable = matches!(
+            operation,
+            Operation::Read | Operation::Write | Operation::WriteZeroes
+        );
+        if !repairable || !is_media(status) {
+            this.counters.passed_errors.count();
+            return bio.finish_unchanged();
+        }
+        let direction = if operation.changes_data() {
+            "write"
+        } else {
+            "read"
+        };
+        warn_limited!(
+            "{}: {} of {} sectors at sector {} failed with {}, it will be repaired\n",
+            this.name,
+            direction,
+            bio.sectors(),
+            bio.sector(),
+            status.name()
+        );
+        if operation.changes_data() {
+            this.counters.repairs_write.count();
+        } else {
+            this.counters.repairs_read.count();
+        }
+        bio.per_bio_mut().reason = match bio.per_bio().route {
+            Route::Main => Reason::MainFailed,
+            Route::Slot => Reason::SlotFailed,
+            // Which part failed is not known: the engine looks at each block anew.
+            Route::Both => Reason::MainFailed,
+        };
+        let (held, ended) = bio.hold();
+        Self::put_into_inbox(this, held);
+        ended
+    }
+
+    /// Hands a held bio to the worker. Any context.
+    pub(super) fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Self>) {
+        this.counters.held_bios.count();
+        this.inbox.lock().hold(bio);
+        this.worker.enqueue(this);
+    }
+}
+
+/// Whether a status says that the medium has failed. Many drivers give the plain I/O error for that; timeouts,
+/// transport errors, a missing device and the like have statuses of their own, and burn no slot.
+pub(super) fn is_media(status: Status) -> bool {
+    status == Status::MEDIUM || status == Status::IOERR
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The way down: each bio finds its leg, or is held.
+//!
+//! Runs in the submitter's context on every CPU at once. A bio that touches no remapped block takes no lock and
+//! allocates nothing.
+
+use kernel::sync::{
+    atomic::Relaxed,
+    ArcBorrow, //
+};
+
+use crate::{
+    dm::{
+        MapBio,
+        Mapped,
+        Operation,
+        Status, //
+    },
+    engine::Verdict,
+};
+
+use super::{
+    per_bio::{
+        Reason,
+        Route, //
+    },
+    Spare, //
+};
+
+/// Number of the flush that goes to main; the other one goes to the spare.
+const FLUSH_OF_MAIN: u32 = 0;
+
+impl Spare {
+    /// Maps one bio.
+    pub(super) fn map_bio<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Self>) -> Mapped<'a> {
+        match bio.operation() {
+            Operation::Read | Operation::Write | Operation::WriteZeroes => {
+                Self::map_data(this, bio)
+            }
+            Operation::Discard => this.map_discard(bio),
+            Operation::Flush => this.map_flush(bio),
+            Operation::SecureErase | Operation::Other(_) => bio.complete(Status::NOTSUPP),
+        }
+    }
+
+    fn map_data<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        let changes = bio.operation().changes_data();
+        // Before the verdict: a repair that marks its blocks busy after we have looked waits for this.
+        bio.per_bio_mut().epoch = changes.then(|| this.epoch.enter());
+        match this.lookup.decide(bio.sector(), bio.sectors(), changes) {
+            Verdict::Main { sectors } => {
+                if bio.accept_partial(sectors).is_err() {
+                    return this.refuse(bio);
+                }
+                let sector = bio.sector();
+                bio.remap(&this.main, sector)
+            }
+            Verdict::Slot {
+                sector_on_spare,
+                sectors,
+            } => {
+                if bio.accept_partial(sectors).is_err() {
+                    return this.refuse(bio);
+                }
+                bio.per_bio_mut().route = Route::Slot;
+                this.count_slot(changes);
+                bio.remap(&this.spare, sector_on_spare)
+            }
+            Verdict::Poisoned { sectors } => {
+                if bio.accept_partial(sectors).is_err() {
+                    return this.refuse(bio);
+                }
+                this.counters.poisoned_reads.count();
+                this.leave_epoch(&mut bio);
+                bio.fail()
+            }
+            Verdict::Hold => {
+                this.leave_epoch(&mut bio);
+                bio.per_bio_mut().reason = Reason::Blocked;
+                let (held, mapped) = bio.hold();
+                Self::put_into_inbox(this, held);
+                mapped
+            }
+        }
+    }
+
+    /// Sends a discard to main where nothing is remapped, and ignores it elsewhere.
+    ///
+    /// A discard promises nothing about the content that follows, so a remapped block may keep its data. One that
+    /// is being repaired must: its old data may be all that the repair has.
+    fn map_discard<'a>(&self, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        bio.per_bio_mut().epoch = Some(self.epoch.enter());
+        match self.lookup.decide(bio.sector(), bio.sectors(), true) {
+            Verdict::Main { sectors } if bio.accept_partial(sectors).is_ok() => {
+                let sector = bio.sector();
+                bio.remap(&self.main, sector)
+            }
+            verdict => {
+                // Only as much of it as the verdict covers: main may serve what follows. A bio that cannot be
+                // split is ignored as a whole.
+                if let Verdict::Slot { sectors, .. } = verdict {
+                    let _ = bio.accept_partial(sectors);
+                }
+                self.leave_epoch(&mut bio);
+                bio.complete(Status::OK)
+            }
+        }
+    }
+
+    /// Each flush comes twice, once for each leg.
+    fn map_flush<'a>(&self, bio: MapBio<'a, Self>) -> Mapped<'a> {
+        if bio.target_bio_number() == FLUSH_OF_MAIN {
+            self.counters.main_flushes.count();
+            return bio.remap(&self.main, 0);
+        }
+        // ORDERING: relaxed suffices. The flag was set before the slot's write was submitted; whoever may expect
+        // this flush to cover that write has seen it completed, and so sees the flag.
+        if self.counters.spare_written.load(Relaxed) == 0 {
+            return bio.complete(Status::OK);
+        }
+        self.counters.spare_flushes.count();
+        bio.remap(&self.spare, 0)
+    }
+
+    /// Ends a bio that must be split and cannot be. dm core only makes such bios for operations that this target
+    /// does not offer.
+    fn refuse<'a>(&self, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        self.leave_epoch(&mut bio);
+        bio.complete(Status::NOTSUPP)
+    }
+
+    fn leave_epoch(&self, bio: &mut MapBio<'_, Self>) {
+        if let Some(token) = bio.per_bio_mut().epoch.take() {
+            self.epoch.leave(token);
+        }
+    }
+
+    /// Notes that a user bio goes to a slot, before it does.
+    pub(super) fn count_slot(&self, changes: bool) {
+        if changes {
+            // Once set it stays set; reading first keeps the line shared between CPUs.
+            if self.counters.spare_written.load(Relaxed) == 0 {
+                self.counters.spare_written.store(1, Relaxed);
+            }
+            self.counters.slot_writes.count();
+        } else {
+            self.counters.slot_reads.count();
+        }
+    }
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The worker: turns what is in the inbox into events for the engine, and performs the engine's actions.
+//!
+//! One work item on the target's own queue; it never runs twice at once and never waits for a bio. Actions are
+//! taken out of the engine one at a time, under the lock, and performed without it.
+
+use core::ops::Range;
+
+use kernel::{
+    prelude::*,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    }, //
+};
+
+use crate::{
+    dm::{
+        Device,
+        HeldBio,
+        Operation as BioOperation,
+        Status, //
+    },
+    engine::{
+        self,
+        Action,
+        Buffer,
+        Engine,
+        ErrorClass,
+        Event,
+        Io,
+        Leg,
+        Operation,
+        RequestId,
+        Token,
+        Verdict, //
+    },
+    kern::{
+        error_limited,
+        info_limited,
+        EpochClient,
+        NoIo,
+        OwnIo,
+        Plain,
+        Work, //
+    },
+};
+
+use super::{
+    end_io::is_media,
+    inbox::Finished,
+    per_bio::{
+        Reason,
+        Route, //
+    },
+    requests::Requests,
+    Spare, //
+};
+
+/// What the worker and the status calls share, under `Spare::core`.
+pub(crate) struct Core {
+    /// Decides everything.
+    pub(crate) engine: Engine,
+    /// The held bios that the engine knows.
+    pub(crate) requests: Requests,
+}
+
+/// The context of an own bio: whose it is, and the engine's name for it.
+pub(crate) struct OwnBio {
+    target: Arc<Spare>,
+    token: Token,
+}
+
+impl OwnIo for OwnBio {
+    type Buffer = Buffer;
+
+    fn bytes(buffer: &mut Buffer) -> &mut [u8] {
+        &mut buffer.0
+    }
+
+    fn completed(self, status: Status, buffer: Option<Buffer>) {
+        let finished = Finished {
+            token: self.token,
+            result: class_of(status),
+            buffer,
+        };
+        let refused = self.target.inbox.lock().finish(finished);
+        if refused.is_err() {
+            error_limited!(
+                "{}: the result of an own bio found no room, which is a bug of the module\n",
+                self.target.name
+            );
+        }
+        self.target.worker.enqueue(self.target.as_arc_borrow());
+    }
+}
+
+impl EpochClient for Spare {
+    fn grace_period_ended(this: ArcBorrow<'_, Self>, ticket: u32) {
+        if !this.inbox.lock().quiesce(ticket) {
+            error_limited!(
+                "{}: the end of a grace period found no room, which is a bug of the module\n",
+                this.name
+            );
+        }
+        this.worker.enqueue(this);
+    }
+}
+
+impl Work for Spare {
+    fn run(this: ArcBorrow<'_, Self>) {
+        // Whatever is allocated below must not wait for I/O: it may be I/O to this very device.
+        let _noio = NoIo::enter();
+        loop {
+            this.empty_inbox();
+            let Some(action) = this.core.lock().engine.poll() else {
+                break;
+            };
+            Self::perform(this, action);
+        }
+    }
+
+    fn timer_expired(this: ArcBorrow<'_, Self>, ticket: u32) {
+        this.core.lock().engine.handle(Event::Timer { ticket });
+        this.worker.enqueue(this);
+    }
+}
+
+impl Spare {
+    /// Hands everything in the inbox to the engine, bios only as far as it has room for them.
+    fn empty_inbox(&self) {
+        loop {
+            let event = self.inbox.lock().next_event();
+            match event {
+                Some(event) => self.core.lock().engine.handle(event),
+                None => break,
+            }
+        }
+        let mut core = self.core.lock();
+        while core.engine.has_room() {
+            let Some(bio) = self.inbox.lock().next_held() else {
+                break;
+            };
+            let request = match core.requests.insert(bio) {
+                Ok(request) => request,
+                Err(bio) => {
+                    self.inbox.lock().hold(bio);
+                    break;
+                }
+            };
+            if let Err(request) = core.engine.accept(request) {
+                if let Some(bio) = core.requests.remove(request.id) {
+                    self.inbox.lock().hold(bio);
+                }
+                break;
+            }
+        }
+    }
+
+    /// Performs one action. Called by the worker only, with no lock held.
+    fn perform(this: ArcBorrow<'_, Self>, action: Action) {
+        match action {
+            Action::Io(io) => Self::perform_io(this, io),
+            Action::Quiesce { ticket } => {
+                if this.epoch.after_grace_period(this, ticket).is_err() {
+                    error_limited!(
+                        "{}: no ticket is left for a grace period, which is a bug of the module\n",
+                        this.name
+                    );
+                }
+            }
+            Action::ArmTimer {
+                timer,
+                ticket,
+                milliseconds,
+            } => {
+                let timer = match timer {
+                    engine::Timer::Commit => &this.commit_timer,
+                    engine::Timer::Checkpoint => &this.checkpoint_timer,
+                };
+                timer.arm(this, ticket, milliseconds);
+            }
+            Action::Complete { request, result } => {
+                if let Some(bio) = this.take_request(request) {
+                    bio.complete(status_of(result));
+                }
+            }
+            Action::Resubmit { request } => {
+                if let Some(bio) = this.take_request(request) {
+                    Self::resubmit(this, bio);
+                }
+            }
+            Action::Requeue { request } => {
+                if let Some(bio) = this.take_request(request) {
+                    bio.requeue();
+                }
+            }
+            Action::Activated(result) => this.note_activated(result),
+            Action::Suspended { clean } => this.answers.suspended(clean),
+            Action::Notice(notice) => {
+                info_limited!("{}: {}\n", this.name, Plain(&notice));
+                if notice.is_event() {
+                    this.events.raise();
+                }
+            }
+        }
+    }
+
+    fn take_request(&self, request: RequestId) -> Option<HeldBio<Self>> {
+        self.core.lock().requests.remove(request)
+    }
+
+    fn perform_io(this: ArcBorrow<'_, Self>, io: Io) {
+        let context = OwnBio {
+            target: this.into(),
+            token: io.token,
+        };
+        match (io.operation, io.buffer) {
+            (
+                Operation::Read {
+                    leg,
+                    sector,
+                    sectors,
+                    within,
+                },
+                Some(buffer),
+            ) => {
+                let device = this.leg(leg);
+                this.bios
+                    .read(device, sector, buffer, range(within, sectors), context);
+            }
+            (
+                Operation::Write {
+                    leg,
+                    sector,
+                    sectors,
+                    within,
+                    fua,
+                },
+                Some(buffer),
+            ) => {
+                let device = this.leg(leg);
+                let within = range(within, sectors);
+                this.bios.write(device, sector, buffer, within, fua, context);
+            }
+            (Operation::Flush { leg }, _) => this.bios.flush(this.leg(leg), context),
+            (operation, buffer) => this.copy(operation, io.token, buffer),
+        }
+    }
+
+    /// Copies between a held bio and a buffer, and answers at once.
+    fn copy(&self, operation: Operation, token: Token, mut buffer: Option<Buffer>) {
+        let mut core = self.core.lock();
+        let result = match (operation, buffer.as_mut()) {
+            (
+                Operation::Gather {
+                    request,
+                    skip,
+                    sectors,
+                    within,
+                },
+                Some(buffer),
+            ) => match (
+                core.requests.get(request),
+                buffer.0.get_mut(bytes(within, sectors)),
+            ) {
+                (Some(bio), Some(target)) => gather(bio, skip, target),
+                _ => Err(EINVAL),
+            },
+            (
+                Operation::Scatter {
+                    request,
+                    skip,
+                    sectors,
+                    within,
+                },
+                Some(buffer),
+            ) => match (
+                core.requests.get(request),
+                buffer.0.get(bytes(within, sectors)),
+            ) {
+                (Some(bio), Some(source)) => {
+                    bio.copy_to_bio(skip, source)
+                }
+                _ => Err(EINVAL),
+            },
+            _ => Err(EINVAL),
+        };
+        if result.is_err() {
+            error_limited!(
+                "{}: a copy out of its bounds was asked for, which is a bug of the module\n",
+                self.name
+            );
+        }
+        let result = result.map_err(|_| ErrorClass::Other(Status::INVALID.raw()));
+        core.engine.handle(Event::Done {
+            token,
+            result,
+            buffer,
+        });
+    }
+
+    /// Maps a held bio again, in as many parts as it needs by now.
+    ///
+    /// All of it must be free before any of it is sent: a bio that waited with a part in flight would wait for a
+    /// repair that waits for that part. The epoch, entered for reads too, keeps every repair that begins
+    /// meanwhile from moving anything.
+    fn resubmit(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Self>) {
+        let changes = bio.operation().changes_data();
+        bio.per_bio_mut().epoch = Some(this.epoch.enter());
+        match this.whole_verdict(&bio, changes) {
+            Whole::Free => Self::send(this, bio, changes),
+            Whole::Blocked => {
+                this.leave_held(&mut bio);
+                bio.per_bio_mut().reason = Reason::Blocked;
+                Self::put_into_inbox(this, bio);
+            }
+            Whole::Poisoned => {
+                this.counters.poisoned_reads.count();
+                this.leave_held(&mut bio);
+                bio.complete(Status::IOERR);
+            }
+        }
+    }
+
+    /// Looks at every part of a held bio.
+    fn whole_verdict(&self, bio: &HeldBio<Self>, changes: bool) -> Whole {
+        let (mut sector, mut left) = (bio.sector(), bio.sectors());
+        while left > 0 {
+            let sectors = match self.lookup.decide(sector, left, changes) {
+                Verdict::Main { sectors } | Verdict::Slot { sectors, .. } => sectors,
+                Verdict::Hold => return Whole::Blocked,
+                Verdict::Poisoned { .. } => return Whole::Poisoned,
+            };
+            sector = sector.saturating_add(u64::from(sectors));
+            left = left.saturating_sub(sectors.max(1));
+        }
+        Whole::Free
+    }
+
+    /// Sends a held bio, none of whose blocks was busy inside the epoch that it holds.
+    fn send(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Self>, changes: bool) {
+        let mut sent = None;
+        loop {
+            let (sector, left) = bio.remaining();
+            let (device, target, sectors, route) = match this.lookup.locate(sector, left, changes)
+            {
+                Verdict::Main { sectors } => (&this.main, sector, sectors, Route::Main),
+                Verdict::Slot {
+                    sector_on_spare,
+                    sectors,
+                } => {
+                    this.count_slot(changes);
+                    (&this.spare, sector_on_spare, sectors, Route::Slot)
+                }
+                // Only a repair makes such a verdict, and none can pass the epoch.
+                Verdict::Hold | Verdict::Poisoned { .. } => {
+                    this.leave_held(&mut bio);
+                    return bio.complete(Status::IOERR);
+                }
+            };
+            bio.per_bio_mut().route = match sent {
+                Some(earlier) if earlier != route => Route::Both,
+                _ => route,
+            };
+            sent = Some(bio.per_bio().route);
+            if sectors >= left {
+                return bio.submit_to(device, target);
+            }
+            if bio
+                .submit_front(&this.split, device, target, sectors)
+                .is_err()
+            {
+                this.leave_held(&mut bio);
+                return bio.complete(Status::RESOURCE);
+            }
+        }
+    }
+
+    fn leave_held(&self, bio: &mut HeldBio<Self>) {
+        if let Some(token) = bio.per_bio_mut().epoch.take() {
+            self.epoch.leave(token);
+        }
+    }
+
+    fn leg(&self, leg: Leg) -> &Device {
+        match leg {
+            Leg::Main => &self.main,
+            Leg::Spare => &self.spare,
+        }
+    }
+}
+
+/// What becomes of a held bio that is mapped again.
+enum Whole {
+    /// It can be sent now.
+    Free,
+    /// A repair has some of its blocks, or it heals one.
+    Blocked,
+    /// It reads what is lost.
+    Poisoned,
+}
+
+fn gather(bio: &HeldBio<Spare>, skip: u32, target: &mut [u8]) -> Result {
+    if bio.operation() == BioOperation::WriteZeroes {
+        target.fill(0);
+        return Ok(());
+    }
+    bio.copy_from_bio(skip, target)
+}
+
+/// Sectors inside a buffer.
+fn range(within: u32, sectors: u32) -> Range<u32> {
+    within..within.saturating_add(sectors)
+}
+
+/// Bytes inside a buffer. The engine speaks of at most eight sectors; what lies outside is refused by the slice.
+fn bytes(within: u32, sectors: u32) -> Range<usize> {
+    let byte = |sector: u32| (sector as usize).saturating_mul(engine::SECTOR_BYTES);
+    byte(within)..byte(within.saturating_add(sectors))
+}
+
+/// The engine's words for the outcome of an own bio.
+fn class_of(status: Status) -> Result<(), ErrorClass> {
+    if status.is_ok() {
+        Ok(())
+    } else if is_media(status) {
+        Err(ErrorClass::Media)
+    } else {
+        Err(ErrorClass::Other(status.raw()))
+    }
+}
+
+/// What the user is told. Lost data and a spare that takes no metadata are both EIO.
+fn status_of(result: Result<(), ErrorClass>) -> Status {
+    match result {
+        Ok(()) => Status::OK,
+        Err(ErrorClass::Media | ErrorClass::Metadata) => Status::IOERR,
+        Err(ErrorClass::Other(raw)) => Status::from_raw(raw),
+    }
+}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""After the last test: the modules unload cleanly, and nothing leaked."""
+
+import pathlib
+import subprocess
+import time
+
+import kernel_log
+import leftovers
+from results import Result
+
+KMEMLEAK = pathlib.Path("/sys/kernel/debug/kmemleak")
+MODULES = ("dm_spare", "spare_passthrough", "spare_exercise")
+
+
+def forget_old_leaks():
+    """What the kernel's own boot leaked is not ours."""
+    try:
+        KMEMLEAK.write_text("scan")
+        KMEMLEAK.write_text("clear")
+    except OSError:
+        pass
+
+
+def checks():
+    """Yields the results of the closing checks."""
+    yield timed("unload", "the modules unload and leave nothing", unload)
+    if KMEMLEAK.exists():
+        yield timed("kmemleak", "no memory was leaked", leak)
+
+
+def timed(name, description, check):
+    begin = time.monotonic()
+    why = check()
+    seconds = time.monotonic() - begin
+    return Result(f"spare/{name}", "FAIL" if why else "PASS", seconds, why, description)
+
+
+def unload():
+    """A sentence for what went wrong, or nothing."""
+    log = kernel_log.KernelLog()
+    problems = []
+    for module in MODULES:
+        if not pathlib.Path(f"/sys/module/{module}").exists():
+            continue
+        done = subprocess.run(["rmmod", module], capture_output=True, text=True, check=False)
+        if done.returncode:
+            problems.append(f"rmmod {module} failed: {done.stderr.strip()}")
+    problems += [f"the kernel thread {name} is still there" for name in sorted(leftovers.threads())]
+    problems += kernel_log.trouble(log.fresh())
+    log.close()
+    return "\n".join(problems)
+
+
+def leak():
+    """Two scans with a pause: an object that is only young is not reported."""
+    for _ in range(2):
+        KMEMLEAK.write_text("scan")
+        time.sleep(6)
+    KMEMLEAK.write_text("scan")
+    return "\n".join(KMEMLEAK.read_text().splitlines()[:60])

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The group of tests, and a tree around it that looks like blktests'."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import tempfile
+
+
+def choose(group, wanted):
+    """Numbers of the tests whose beginning is wanted; all of them when none is named."""
+    numbers = sorted(path.name for path in group.iterdir() if re.fullmatch(r"\d{3}", path.name))
+    if not wanted:
+        return numbers
+    beginnings = tuple(word.removeprefix("spare/") for word in wanted)
+    return [number for number in numbers if number.startswith(beginnings)]
+
+
+def description(test):
+    """The DESCRIPTION of a test file."""
+    found = re.search(r'^DESCRIPTION="(.*)"$', test.read_text(), re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+@contextlib.contextmanager
+def blktests_tree(group, shim):
+    """A temporary folder with common/ and tests/spare/, as blktests has them."""
+    with tempfile.TemporaryDirectory(prefix="blktests.") as name:
+        place = pathlib.Path(name)
+        shutil.copytree(shim / "common", place / "common")
+        shutil.copytree(group, place / "tests" / "spare")
+        yield place

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The stages that run tests in a guest."""
+
+import json
+import shutil
+
+from checks.stages import GUEST, PROJECT, make, run, single
+
+# The kernel folder that each kind of guest boots.
+_KERNELS = {"qemu-stock": "stock-7.3"}
+
+
+def prepare(tally, kind):
+    """Kernel and modules of a guest kind; False and a failure when they cannot be made."""
+    kernel = _KERNELS.get(kind, kind)
+    return make(tally, f"kernel {kind}", GUEST / "kernel", kernel) and make(
+        tally, f"modules {kind}", GUEST / "module", kernel
+    )
+
+
+def stage(kind, scale, seconds):
+    """The stage that runs the guest tests at `scale` in a guest of `kind`, for at most `seconds`."""
+
+    def run_tests(tally, output):
+        if not prepare(tally, kind):
+            return
+        results = output / kind
+        shutil.rmtree(results, ignore_errors=True)
+        status, text = run(
+            output / f"{kind}.log",
+            GUEST / "run", kind, "--timeout", str(seconds), "--result-dir", results,
+            "--", "/project/tests/guest/run-tests", "--scale", scale,
+        )
+        failed = 0
+        counted = 0
+        try:
+            tests = json.loads((results / "results.json").read_text())
+        except (OSError, ValueError):
+            tests = []
+        for test in tests:
+            counted += 1
+            failed += test["result"] not in ("PASS", "SKIP")
+            tally.add(f"{kind} {test['name']}", test["result"], test.get("why") or "")
+        print(f"   {counted} tests", flush=True)
+        if status != 0 and failed == 0 or not tests:
+            tally.add(f"{kind} guest, exit status {status}", "FAIL", text)
+
+    return run_tests
+
+
+def power_cut(tally, output):
+    """Power cuts at random moments and what must have survived them."""
+    if prepare(tally, "uml-debug"):
+        single(tally, output, "power-cut", PROJECT / "tests" / "guest" / "power-cut", "uml-debug")

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Fallible allocation: boxes and vectors whose growth takes [`Flags`].
+
+mod kvec;
+
+pub use kvec::{KVVec, KVec, PushError, RemoveError};
+
+use core::ops::{Deref, DerefMut};
+
+/// Out of memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct AllocError;
+
+/// How an allocation may behave; without meaning on the host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Flags(u32);
+
+/// The usual flags.
+pub mod flags {
+    use super::Flags;
+
+    /// A normal allocation, which may sleep.
+    pub const GFP_KERNEL: Flags = Flags(0);
+}
+
+/// A uniquely owned allocation.
+#[derive(Debug)]
+pub struct KBox<T>(Box<T>);
+
+impl<T> KBox<T> {
+    /// Allocates memory and moves `value` into it.
+    pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
+        Ok(Self(Box::new(value)))
+    }
+}
+
+impl<T> Deref for KBox<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for KBox<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A disk with a volatile write cache, bad sectors, and crashes.
+//!
+//! A flush makes durable what had completed when the flush was submitted; a FUA write is durable when it completes.
+//! After a crash each sector, for itself, holds its durable value or any value written since.
+
+use dm_spare_engine::{ErrorClass, SECTOR_BYTES};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// The content of one sector.
+pub type Sector = Rc<[u8; SECTOR_BYTES]>;
+
+/// The status that stands for errors which are not about the medium.
+pub const TRANSPORT_ERROR: ErrorClass = ErrorClass::Other(5);
+
+#[derive(Clone, Debug)]
+struct Volatile {
+    value: Sector,
+    write: u64,
+    /// When the write completed.
+    done: Option<u64>,
+}
+
+/// The disk.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    durable: Vec<Sector>,
+    current: Vec<Sector>,
+    volatile: BTreeMap<u64, Vec<Volatile>>,
+    /// Sectors whose reads fail until they are overwritten.
+    pub unreadable: BTreeSet<u64>,
+    /// Sectors whose writes fail.
+    pub unwritable: BTreeSet<u64>,
+    /// Everything fails, for reasons other than the medium.
+    pub lost: bool,
+    clock: u64,
+}
+
+impl Disk {
+    /// A disk whose sectors hold what `content` says.
+    pub fn new(sectors: u64, content: impl Fn(u64) -> Sector) -> Self {
+        let durable: Vec<Sector> = (0..sectors).map(content).collect();
+        Self {
+            current: durable.clone(),
+            durable,
+            volatile: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
+            unwritable: BTreeSet::new(),
+            lost: false,
+            clock: 0,
+        }
+    }
+
+    /// Size in sectors.
+    pub fn sectors(&self) -> u64 {
+        self.durable.len() as u64
+    }
+
+    /// Reads; the sectors up to a bad one are in the buffer even then.
+    pub fn read(&self, sector: u64, out: &mut [u8]) -> Result<(), ErrorClass> {
+        if self.lost {
+            return Err(TRANSPORT_ERROR);
+        }
+        for (index, chunk) in out.chunks_mut(SECTOR_BYTES).enumerate() {
+            let at = sector + index as u64;
+            if self.unreadable.contains(&at) {
+                return Err(ErrorClass::Media);
+            }
+            chunk.copy_from_slice(&self.current[at as usize][..]);
+        }
+        Ok(())
+    }
+
+    /// Begins a write: from now on a crash may leave it behind.
+    pub fn submit_write(&mut self, sector: u64, data: &[u8]) -> u64 {
+        self.clock += 1;
+        if self.lost {
+            return self.clock;
+        }
+        for (index, chunk) in data.chunks(SECTOR_BYTES).enumerate() {
+            let at = sector + index as u64;
+            if self.unwritable.contains(&at) {
+                break;
+            }
+            let mut value = [0; SECTOR_BYTES];
+            value.copy_from_slice(chunk);
+            self.volatile.entry(at).or_default().push(Volatile {
+                value: Rc::new(value),
+                write: self.clock,
+                done: None,
+            });
+        }
+        self.clock
+    }
+
+    /// Ends a write.
+    pub fn complete_write(&mut self, write: u64, sector: u64, sectors: u32, fua: bool) -> Result<(), ErrorClass> {
+        self.clock += 1;
+        let clock = self.clock;
+        let range = sector..sector + u64::from(sectors);
+        let mut result = Ok(());
+        for at in range {
+            let mut written = false;
+            if let Some(values) = self.volatile.get_mut(&at) {
+                if let Some(index) = values.iter().position(|value| value.write == write) {
+                    written = true;
+                    values[index].done = Some(clock);
+                    self.current[at as usize] = values[index].value.clone();
+                    self.unreadable.remove(&at);
+                }
+            }
+            if !written {
+                result = Err(if self.unwritable.contains(&at) { ErrorClass::Media } else { TRANSPORT_ERROR });
+                break;
+            }
+        }
+        if fua && result.is_ok() {
+            for at in sector..sector + u64::from(sectors) {
+                self.settle(at, |value| value.write == write);
+            }
+        }
+        result
+    }
+
+    /// Begins a flush.
+    pub fn submit_flush(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
+    }
+
+    /// Ends a flush.
+    pub fn complete_flush(&mut self, flush: u64) -> Result<(), ErrorClass> {
+        if self.lost {
+            return Err(TRANSPORT_ERROR);
+        }
+        let sectors: Vec<u64> = self.volatile.keys().copied().collect();
+        for at in sectors {
+            self.settle(at, |value| value.done.is_some_and(|done| done < flush));
+        }
+        Ok(())
+    }
+
+    /// Makes the newest value that qualifies durable and forgets those that completed before it.
+    fn settle(&mut self, at: u64, qualifies: impl Fn(&Volatile) -> bool) {
+        let Some(values) = self.volatile.get_mut(&at) else {
+            return;
+        };
+        let newest = values.iter().filter(|value| qualifies(value)).max_by_key(|value| value.done).cloned();
+        if let Some(newest) = newest {
+            values.retain(|value| value.done.is_none_or(|done| Some(done) > newest.done));
+            self.durable[at as usize] = newest.value;
+        }
+        if values.is_empty() {
+            self.volatile.remove(&at);
+        }
+    }
+
+    /// The sectors that a crash may leave in more than one state: the durable value first, then the others.
+    pub fn undecided(&self) -> Vec<(u64, Vec<Sector>)> {
+        let mut list = Vec::new();
+        for (at, values) in &self.volatile {
+            let mut states = vec![self.durable[*at as usize].clone()];
+            for value in values {
+                if !states.contains(&value.value) {
+                    states.push(value.value.clone());
+                }
+            }
+            if states.len() > 1 {
+                list.push((*at, states));
+            }
+        }
+        list
+    }
+
+    /// The disk after a crash that left these sectors as given and all others durable.
+    pub fn crashed(&self, decided: &[(u64, Sector)]) -> Self {
+        let mut durable = self.durable.clone();
+        let mut unreadable = self.unreadable.clone();
+        for (at, value) in decided {
+            if !Rc::ptr_eq(&durable[*at as usize], value) {
+                unreadable.remove(at);
+            }
+            durable[*at as usize] = value.clone();
+        }
+        Self {
+            current: durable.clone(),
+            durable,
+            volatile: BTreeMap::new(),
+            unreadable,
+            unwritable: self.unwritable.clone(),
+            lost: false,
+            clock: 0,
+        }
+    }
+
+    /// Overwrites sectors from outside, durably.
+    pub fn damage(&mut self, sectors: std::ops::Range<u64>, content: impl Fn(u64) -> Sector) {
+        for at in sectors {
+            let value = content(at);
+            self.durable[at as usize] = value.clone();
+            self.current[at as usize] = value;
+            self.volatile.remove(&at);
+        }
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Deterministic simulation of the engine on adversarial disks.
+//!
+//! The engine under test is made of the kernel module's own files. Around it stand two disks with volatile caches,
+//! bad sectors and crashes, a small copy of what the shell does with bios, and a model of what the user was
+//! promised. Everything is driven by one random seed or by enumeration, so every failure can be run again.
+
+pub mod disk;
+pub mod exhaustive;
+pub mod image;
+pub mod model;
+pub mod random;
+pub mod rng;
+pub mod world;

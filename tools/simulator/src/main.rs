@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Runs the simulation: the exhaustive part, then random seeds.
+
+use clap::Parser;
+use dm_spare_simulator::exhaustive::{self, Depth};
+use dm_spare_simulator::random;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// Simulates the engine of dm-spare on adversarial disks.
+#[derive(Parser)]
+struct Options {
+    /// Operations of a sequence in the exhaustive part; 0 leaves it out.
+    #[arg(long, default_value_t = 2)]
+    length: usize,
+    /// Crash images tried at each crash of the exhaustive part.
+    #[arg(long, default_value_t = 24)]
+    images: usize,
+    /// Crash images tried at each crash of a recovery; 0 for none.
+    #[arg(long, default_value_t = 4)]
+    images_in_recovery: usize,
+    /// Seconds of random runs.
+    #[arg(long, default_value_t = 20)]
+    seconds: u64,
+    /// Runs this one seed and nothing else.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// First seed of the random runs.
+    #[arg(long, default_value_t = 1)]
+    first_seed: u64,
+    /// Steps of one random run.
+    #[arg(long, default_value_t = 400)]
+    steps: usize,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let result = match options.seed {
+        Some(seed) => one_seed(&options, seed),
+        None => exhaustive_part(&options).and_then(|()| random_part(&options)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(wrong) => {
+            eprintln!("FAILED: {wrong}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
+    let tally = random::run(seed, options.steps).map_err(|wrong| format!("seed {seed}: {wrong}"))?;
+    println!("seed {seed}: {tally:?}");
+    Ok(())
+}
+
+fn exhaustive_part(options: &Options) -> Result<(), String> {
+    if options.length == 0 {
+        return Ok(());
+    }
+    let depth = Depth {
+        images: options.images,
+        images_in_recovery: options.images_in_recovery,
+    };
+    let begin = Instant::now();
+    let threads = options.threads.max(1);
+    let length = options.length;
+    let workers: Vec<_> = (0..threads)
+        .map(|part| std::thread::spawn(move || exhaustive::run(length, depth, part, threads)))
+        .collect();
+    let (mut cases, mut recoveries) = (0, 0);
+    for worker in workers {
+        let tally = worker.join().map_err(|_| "a worker has panicked")??;
+        cases += tally.cases;
+        recoveries += tally.recoveries;
+    }
+    println!(
+        "exhaustive: {cases} sequences of {length}, {recoveries} recoveries, {:.1} s",
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+fn random_part(options: &Options) -> Result<(), String> {
+    let begin = Instant::now();
+    let limit = Duration::from_secs(options.seconds);
+    let threads = options.threads.max(1) as u64;
+    let (first, steps) = (options.first_seed, options.steps);
+    let workers: Vec<_> = (0..threads)
+        .map(|part| {
+            std::thread::spawn(move || {
+                let mut seed = first + part;
+                let mut total = (0u64, random::Tally::default());
+                while begin.elapsed() < limit {
+                    let tally = random::run(seed, steps)
+                        .map_err(|wrong| format!("seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"))?;
+                    total.0 += 1;
+                    total.1.operations += tally.operations;
+                    total.1.crashes += tally.crashes;
+                    total.1.commits += tally.commits;
+                    total.1.checkpoints += tally.checkpoints;
+                    seed += threads;
+                }
+                Ok::<_, String>(total)
+            })
+        })
+        .collect();
+    let mut sum = (0u64, random::Tally::default());
+    for worker in workers {
+        let (seeds, tally) = worker.join().map_err(|_| "a worker has panicked")??;
+        sum.0 += seeds;
+        sum.1.operations += tally.operations;
+        sum.1.crashes += tally.crashes;
+        sum.1.commits += tally.commits;
+        sum.1.checkpoints += tally.checkpoints;
+    }
+    println!(
+        "random: {} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
+        sum.0,
+        sum.1.operations,
+        sum.1.crashes,
+        sum.1.commits,
+        sum.1.checkpoints,
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
