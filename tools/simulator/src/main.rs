@@ -26,6 +26,9 @@ struct Options {
     /// Runs this one seed and nothing else.
     #[arg(long)]
     seed: Option<u64>,
+    /// Prints everything that happens in the run of `--seed`.
+    #[arg(long)]
+    trace: bool,
     /// First seed of the random runs.
     #[arg(long, default_value_t = 1)]
     first_seed: u64,
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
-    let tally = random::run(seed, options.steps).map_err(|wrong| format!("seed {seed}: {wrong}"))?;
+    let tally = random::run(seed, options.steps, options.trace).map_err(|wrong| format!("seed {seed}: {wrong}"))?;
     println!("seed {seed}: {tally:?}");
     Ok(())
 }
@@ -96,7 +99,7 @@ fn random_part(options: &Options) -> Result<(), String> {
                 let mut seed = first + part;
                 let mut total = (0u64, random::Tally::default());
                 while begin.elapsed() < limit {
-                    let tally = random::run(seed, steps)
+                    let tally = random::run(seed, steps, false)
                         .map_err(|wrong| format!("seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"))?;
                     total.0 += 1;
                     total.1.operations += tally.operations;

@@ -29,6 +29,17 @@ struct SectorModel {
     /// What a crash may go back to.
     floor: Vec<Value>,
     since: Vec<Written>,
+    /// How often the floor has changed.
+    settled: u64,
+}
+
+/// What a flush will promise about one sector.
+#[derive(Clone, Debug)]
+pub struct FlushPoint {
+    settled: u64,
+    floor: Vec<Value>,
+    /// Writes that the flush covers.
+    acknowledged: Vec<usize>,
 }
 
 /// The promise for every sector of main.
@@ -45,6 +56,7 @@ impl Model {
                 .map(|at| SectorModel {
                     floor: initial(at),
                     since: Vec::new(),
+                    settled: 0,
                 })
                 .collect(),
         }
@@ -67,28 +79,32 @@ impl Model {
         };
         sector.since[index].acknowledged = true;
         if durable {
+            sector.settled += 1;
             sector.floor = vec![sector.since[index].value];
             sector.since.drain(..=index);
         }
     }
 
-    /// What a flush that is submitted now will promise: how many writes of each sector, and the values then allowed.
-    pub fn flush_point(&self) -> Vec<(usize, Vec<Value>)> {
-        // Writes are not removed while a flush is under way, except by FUA, which promises more.
-        self.sectors.iter().map(|sector| (sector.since.last().map_or(usize::MAX, |w| w.operation), allowed_now(sector))).collect()
+    /// What a flush that is submitted now will promise.
+    pub fn flush_point(&self) -> Vec<FlushPoint> {
+        self.sectors
+            .iter()
+            .map(|sector| FlushPoint {
+                settled: sector.settled,
+                floor: allowed_now(sector),
+                acknowledged: sector.since.iter().filter(|w| w.acknowledged).map(|w| w.operation).collect(),
+            })
+            .collect()
     }
 
     /// A flush has been acknowledged.
-    pub fn flushed(&mut self, point: &[(usize, Vec<Value>)]) {
-        for (sector, (last, floor)) in self.sectors.iter_mut().zip(point) {
-            if let Some(index) = sector.since.iter().position(|written| written.operation == *last) {
-                let undecided: Vec<Written> =
-                    sector.since.drain(..=index).filter(|written| !written.acknowledged).collect();
-                sector.floor = floor.clone();
-                // A write that was in flight at the flush may still land after it.
-                for (place, written) in undecided.into_iter().enumerate() {
-                    sector.since.insert(place, written);
-                }
+    pub fn flushed(&mut self, points: &[FlushPoint]) {
+        for (sector, point) in self.sectors.iter_mut().zip(points) {
+            // A FUA write or another flush that ended meanwhile has promised more.
+            if sector.settled == point.settled {
+                sector.settled += 1;
+                sector.floor.clone_from(&point.floor);
+                sector.since.retain(|written| !point.acknowledged.contains(&written.operation));
             }
         }
     }

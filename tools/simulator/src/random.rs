@@ -86,16 +86,14 @@ impl Plan {
         let at = self.rng.below(self.settings.main_sectors as usize) as u64;
         match self.rng.below(4) {
             0 => {
-                world.disks[0].unreadable.insert(at);
-                world.model.may_be_lost(at);
+                world.spoil(at);
             }
             1 => {
                 world.disks[0].unwritable.insert(at);
             }
             2 => {
-                world.disks[0].unreadable.insert(at);
+                world.spoil(at);
                 world.disks[0].unwritable.insert(at);
-                world.model.may_be_lost(at);
             }
             _ => self.spoil_slot(world),
         }
@@ -143,11 +141,12 @@ fn overlaps_open_write(world: &World, ask: Ask) -> bool {
 /// # Errors
 ///
 /// Says what went wrong.
-pub fn run(seed: u64, length: usize) -> Result<Tally, Wrong> {
+pub fn run(seed: u64, length: usize, trace: bool) -> Result<Tally, Wrong> {
     let mut plan = plan(seed);
     let settings = plan.settings;
     let mut tally = Tally::default();
     let mut world = World::new(settings, blank_disks(&settings), initial_model(&settings, &[]), 0);
+    world.trace = trace;
     let nonce = plan.rng.draw();
     world.bring_up(nonce)?;
     for _ in 0..length {
@@ -224,6 +223,7 @@ fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wron
     let mut images = crash_images(&world.disks, 8, &mut plan.rng);
     let image = images.swap_remove(plan.rng.below(images.len()));
     let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
+    next.trace = world.trace;
     let nonce = plan.rng.draw();
     next.bring_up(nonce)?;
     next.read_all()?;

@@ -4,7 +4,7 @@
 
 use crate::disk::Disk;
 use crate::image::Disks;
-use crate::model::{Model, Value};
+use crate::model::{FlushPoint, Model, Value};
 use dm_spare_engine::{
     Action, Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, Refusal, Request, RequestId,
     RequestKind, Settings, Verdict, SECTOR_BYTES,
@@ -32,11 +32,28 @@ fn mark_of(bytes: &[u8]) -> Option<u64> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ask {
     /// Read sectors.
-    Read { sector: u64, sectors: u32 },
-    /// Write sectors, all with one new mark; FUA or not.
-    Write { sector: u64, sectors: u32, fua: bool },
+    Read {
+        /// The first.
+        sector: u64,
+        /// How many.
+        sectors: u32,
+    },
+    /// Write sectors, all with one new mark.
+    Write {
+        /// The first.
+        sector: u64,
+        /// How many.
+        sectors: u32,
+        /// Durable on completion.
+        fua: bool,
+    },
     /// Write zeros.
-    Zero { sector: u64, sectors: u32 },
+    Zero {
+        /// The first.
+        sector: u64,
+        /// How many.
+        sectors: u32,
+    },
     /// Make everything acknowledged durable.
     Flush,
 }
@@ -51,7 +68,7 @@ pub struct UserOperation {
     failed: Option<ErrorClass>,
     /// Ended.
     pub done: bool,
-    point: Vec<(usize, Vec<Value>)>,
+    point: Vec<FlushPoint>,
     /// For each sector of a read what was allowed while it ran.
     allowed: Vec<Vec<Value>>,
 }
@@ -109,6 +126,10 @@ pub struct World {
     marks: u64,
     /// Writes may fail for reasons other than a lack of slots.
     pub faults: bool,
+    /// Reads tell what a crash has left, which must stay so.
+    verifying: bool,
+    /// Prints what happens.
+    pub trace: bool,
     /// Changes whenever a crash could leave another state behind.
     pub version: u64,
 }
@@ -134,6 +155,8 @@ impl World {
             notices: Vec::new(),
             marks,
             faults: false,
+            verifying: false,
+            trace: false,
             version: 0,
         }
     }
@@ -141,6 +164,12 @@ impl World {
     /// The last mark that was given out.
     pub fn marks(&self) -> u64 {
         self.marks
+    }
+
+    fn note(&self, what: impl FnOnce() -> String) {
+        if self.trace {
+            println!("  {}", what());
+        }
     }
 
     fn disk(&mut self, leg: Leg) -> &mut Disk {
@@ -165,6 +194,7 @@ impl World {
     pub fn ask(&mut self, ask: Ask) -> Result<usize, Wrong> {
         let operation = self.operations.len();
         self.marks += 1;
+        self.note(|| format!("operation {operation}: {ask:?}, mark {}", self.marks));
         let mark = if matches!(ask, Ask::Zero { .. }) { 0 } else { self.marks };
         self.operations.push(UserOperation {
             ask,
@@ -202,6 +232,13 @@ impl World {
         let data = marked(mark).repeat(sectors as usize);
         self.map(operation, kind, sector, fua, data)?;
         Ok(operation)
+    }
+
+    /// A sector of main has become unreadable: what is not written elsewhere may be lost.
+    pub fn spoil(&mut self, at: u64) {
+        self.disks[0].unreadable.insert(at);
+        self.model.may_be_lost(at);
+        self.overlapping_reads(at, Value::Lost);
     }
 
     fn overlapping_reads(&mut self, at: u64, value: Value) {
@@ -263,6 +300,7 @@ impl World {
     }
 
     fn send_part(&mut self, bio: usize, leg: Leg, sector: u64, sectors: u32, skip: u32) {
+        self.note(|| format!("bio {bio} sends {leg:?} {sector}+{sectors}"));
         let Some(entry) = self.bios[bio].as_mut() else {
             return;
         };
@@ -372,6 +410,17 @@ impl World {
     }
 
     fn perform(&mut self, action: Action) -> Result<(), Wrong> {
+        self.note(|| match &action {
+            Action::Io(io) => format!("{:?} asks for {:?}", io.token, io.operation),
+            Action::Quiesce { ticket } => format!("quiesce {ticket:#x}"),
+            Action::ArmTimer { timer, ticket, .. } => format!("arm {timer:?} {ticket:#x}"),
+            Action::Complete { request, result } => format!("complete {request:?} {result:?}"),
+            Action::Resubmit { request } => format!("resubmit {request:?}"),
+            Action::Requeue { request } => format!("requeue {request:?}"),
+            Action::Activated(result) => format!("activated {result:?}"),
+            Action::Suspended { clean } => format!("suspended, clean {clean}"),
+            Action::Notice(notice) => format!("notice: {notice}"),
+        });
         match action {
             Action::Io(io) => self.perform_io(io)?,
             Action::Quiesce { ticket } => {
@@ -499,6 +548,7 @@ impl World {
                     }
                     Operation::Gather { .. } | Operation::Scatter { .. } => Ok(()),
                 };
+                self.note(|| format!("{:?} ends with {result:?}", io.token));
                 self.engine.handle(Event::Done {
                     token: io.token,
                     result,
@@ -532,6 +582,7 @@ impl World {
                 self.disk(leg).read(sector, &mut entry.data[bytes])
             }
         };
+        self.note(|| format!("bio {bio} part at {leg:?} {sector}+{sectors} ends with {result:?}"));
         entry.parts_left -= 1;
         if let Err(class) = result {
             entry.failed = Some((leg, class));
@@ -557,6 +608,7 @@ impl World {
         let Some(entry) = self.bios[bio].take() else {
             return Err(format!("bio {bio} ends twice"));
         };
+        self.note(|| format!("bio {bio} of operation {} ends with {result:?}", entry.operation));
         if entry.kind == RequestKind::Read {
             self.check_read(&entry, result)?;
         } else if let (Err(class), false) = (result, self.faults) {
@@ -583,10 +635,10 @@ impl World {
                 if !found.is_some_and(|found| allowed.contains(&found)) {
                     return Err(format!("sector {at} reads {found:?}, allowed are {allowed:?}"));
                 }
-                if let (Some(found), 1) = (found, bio.sectors) {
+                if let (Some(found), true) = (found, self.verifying) {
                     self.model.observe(at, found);
                 }
-            } else if bio.sectors == 1 && allowed.contains(&Value::Lost) {
+            } else if self.verifying && allowed.contains(&Value::Lost) {
                 self.model.observe(at, Value::Lost);
             }
         }
@@ -652,12 +704,14 @@ impl World {
         }
     }
 
-    /// Reads every sector, one by one.
+    /// Reads every sector, one by one, after a crash. Nothing has been written since.
     pub fn read_all(&mut self) -> Result<(), Wrong> {
+        self.verifying = true;
         for sector in 0..self.disks[0].sectors() {
             self.ask(Ask::Read { sector, sectors: 1 })?;
             self.settle()?;
         }
+        self.verifying = false;
         Ok(())
     }
 }
