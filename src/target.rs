@@ -10,6 +10,7 @@
 //! | `inbox` | what waits for the worker | any |
 //! | `worker` | the inbox becomes events, actions are performed | the target's own queue |
 //! | `requests` | held bios that the engine knows by number | worker |
+//! | `resubmit` | a held bio is mapped again | worker |
 //! | `suspend` | activation, suspension, removal | process |
 //! | `status`, `message`, `counters` | what users see | process |
 //!
@@ -29,6 +30,7 @@ mod options;
 mod ownership;
 mod per_bio;
 mod requests;
+mod resubmit;
 mod status;
 mod suspend;
 mod worker;

@@ -174,11 +174,7 @@ fn check_devices(
     Ok(())
 }
 
-fn settings(
-    main: &Device,
-    spare: &Device,
-    options: &Options,
-) -> Result<Settings, ConstructError> {
+fn settings(main: &Device, spare: &Device, options: &Options) -> Result<Settings, ConstructError> {
     Ok(Settings {
         main_sectors: main.sectors(),
         spare_sectors: spare.sectors(),

@@ -183,11 +183,7 @@ impl fmt::Display for OptionError<'_> {
     }
 }
 
-fn number<'a>(
-    name: &'a str,
-    value: &'a str,
-    range: (u32, u32),
-) -> Result<u32, OptionError<'a>> {
+fn number<'a>(name: &'a str, value: &'a str, range: (u32, u32)) -> Result<u32, OptionError<'a>> {
     match value.parse::<u32>() {
         // `parse` takes a leading plus sign; a table line that is printed back would not show it.
         Ok(number) if !value.starts_with('+') && number >= range.0 && number <= range.1 => {
