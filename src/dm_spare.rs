@@ -23,6 +23,8 @@ module! {
 struct DmSpare {
     #[pin]
     target: dm::Registration<target::Spare>,
+    /// Dropped after the registration.
+    pools: target::Pools,
 }
 
 impl kernel::InPlaceModule for DmSpare {
@@ -30,6 +32,7 @@ impl kernel::InPlaceModule for DmSpare {
         kern::prepare_claims();
         try_pin_init!(Self {
             target <- dm::Registration::new(module),
+            pools: target::Pools::new()?,
         })
     }
 }

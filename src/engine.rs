@@ -45,7 +45,7 @@ pub use notice::Notice;
 pub use refusal::{CopyFault, Refusal};
 pub use settings::{Settings, SettingsError};
 pub use status::{State, Status};
-pub use units::{Lbn, Slot, Tid, BLOCK_BYTES, SECTORS_PER_BLOCK, SECTOR_BYTES};
+pub use units::{Lbn, Slot, Tid, Uuid, BLOCK_BYTES, SECTORS_PER_BLOCK, SECTOR_BYTES};
 
 use counters::Counters;
 use format::layout::COPIES_MAXIMUM;
@@ -321,15 +321,17 @@ impl Engine {
     }
 
     fn poll_suspended(&mut self) -> Option<Action> {
-        if self.suspends == 0 || self.state == State::Loading || !self.is_at_rest() {
+        // A suspend that was undone is answered at once; it has brought nothing to rest.
+        let undone = self.state == State::Active;
+        if self.suspends == 0 || self.state == State::Loading || !(undone || self.is_at_rest()) {
             return None;
         }
         self.suspends -= 1;
-        if self.is_in_service() {
+        if self.state == State::Suspending {
             self.state = State::Suspended;
         }
         Some(Action::Suspended {
-            clean: self.clean && !self.noflush,
+            clean: self.clean && !self.noflush && self.state == State::Suspended,
         })
     }
 }

@@ -121,6 +121,25 @@ pub(crate) struct Spare {
     spare: Device,
 }
 
+/// Keeps the slab caches that all targets' bios come from, as long as the module is loaded.
+///
+/// The block layer makes a cache for the first bio set of its kind and destroys it with the last, which takes some
+/// tenths of a second: each removal of the only device would wait for that.
+pub(crate) struct Pools {
+    _bios: BioSet<OwnBio>,
+    _split: SplitPool,
+}
+
+impl Pools {
+    /// Makes one small pool of each kind. May sleep.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            _bios: BioSet::new(1)?,
+            _split: SplitPool::new(1)?,
+        })
+    }
+}
+
 impl Target for Spare {
     type PerBio = PerBio;
 

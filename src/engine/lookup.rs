@@ -12,6 +12,8 @@
 mod busy;
 mod filter;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use super::format::Record;
 use super::units::{sector_mask, Lbn, Slot, SECTORS_PER_BLOCK};

@@ -4,6 +4,7 @@
 
 use super::event::ErrorClass;
 use super::format::Invalid;
+use super::units::Uuid;
 use core::fmt;
 
 /// Why nothing can be used of one copy's superblock.
@@ -116,20 +117,6 @@ impl Refusal {
                 | Refusal::LogUnreadable { .. }
                 | Refusal::CannotWrite { .. }
         )
-    }
-}
-
-struct Uuid([u8; 16]);
-
-impl fmt::Display for Uuid {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, byte) in self.0.iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                out.write_str("-")?;
-            }
-            write!(out, "{byte:02x}")?;
-        }
-        Ok(())
     }
 }
 

@@ -133,7 +133,7 @@ impl Settings {
                 return Err(SettingsError::LogicalBlock { device, sectors });
             }
         }
-        if self.main_sectors % u64::from(self.main_logical_block_sectors) != 0 {
+        if self.main_logical_block_sectors == 8 && self.main_sectors % SECTORS_PER_BLOCK != 0 {
             return Err(SettingsError::Unaligned {
                 main_sectors: self.main_sectors,
             });

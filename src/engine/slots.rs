@@ -2,6 +2,9 @@
 
 //! Which blocks of the spare are taken.
 
+#[cfg(test)]
+mod tests;
+
 use super::format::{layout, Layout};
 use super::units::Slot;
 use kernel::alloc::{AllocError, Flags, KVVec};
@@ -51,7 +54,7 @@ impl Slots {
         let count = self.words.len() as u64;
         let start = self.next / 64;
         for step in 0..=count {
-            let index = (start + step) % count.max(1);
+            let index = (start + step).checked_rem(count)?;
             let word = *self.words.get(usize::try_from(index).ok()?)?;
             // The word where the search starts is looked at from `next` on first, and whole in the end.
             let skipped = if step == 0 { (1u64 << (self.next % 64)) - 1 } else { 0 };

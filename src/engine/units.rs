@@ -2,6 +2,8 @@
 
 //! Units: what a number counts is part of its type.
 
+use core::fmt;
+
 /// Sectors (512 bytes) in a block.
 pub const SECTORS_PER_BLOCK: u64 = 8;
 /// Bytes in a sector.
@@ -22,6 +24,22 @@ pub struct Slot(pub u32);
 /// The transaction id of a metadata commit. Later commits have greater ids, also after a restart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Tid(pub u64);
+
+/// The name of a set; prints in the usual form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Uuid(pub [u8; 16]);
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                out.write_str("-")?;
+            }
+            write!(out, "{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
 
 impl Lbn {
     /// The first sector of the block on main.

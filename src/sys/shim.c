@@ -120,12 +120,7 @@ unsigned long shim_spin_lock_irqsave(spinlock_t *lock)
 
 bool shim_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags)
 {
-	unsigned long saved;
-
-	if (!spin_trylock_irqsave(lock, saved))
-		return false;
-	*flags = saved;
-	return true;
+	return spin_trylock_irqsave(lock, *flags);
 }
 
 void shim_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)

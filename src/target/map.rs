@@ -136,16 +136,21 @@ impl Spare {
         }
     }
 
-    /// Notes that a user bio goes to a slot, before it does.
+    /// Counts a user bio that is about to go to a slot.
     pub(super) fn count_slot(&self, changes: bool) {
         if changes {
-            // Once set it stays set; reading first keeps the line shared between CPUs.
-            if self.counters.spare_written.load(Relaxed) == 0 {
-                self.counters.spare_written.store(1, Relaxed);
-            }
+            self.note_spare_write();
             self.counters.slot_writes.count();
         } else {
             self.counters.slot_reads.count();
+        }
+    }
+
+    /// Notes, before it is submitted, a write whose data a later flush of the user has to make durable on the spare.
+    pub(super) fn note_spare_write(&self) {
+        // Once set it stays set; reading first keeps the line shared between CPUs.
+        if self.counters.spare_written.load(Relaxed) == 0 {
+            self.counters.spare_written.store(1, Relaxed);
         }
     }
 }

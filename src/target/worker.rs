@@ -237,6 +237,10 @@ impl Spare {
             ) => {
                 let device = this.leg(leg);
                 let within = range(within, sectors);
+                if leg == Leg::Spare {
+                    // It may be a user's data, put into a slot in place.
+                    this.note_spare_write();
+                }
                 this.bios
                     .write(device, sector, buffer, within, fua, context);
             }

@@ -251,7 +251,7 @@ impl Engine {
 
     /// Ends a round that no member has for certain.
     pub(in super::super) fn fail_round(&mut self) {
-        self.lineage.broken = true;
+        self.lineage.broken = !cfg!(seeded_bug = "failed_commit_forgotten");
         self.counters.commit_failures += 1;
         self.marker_failed = true;
         self.notices.push(Notice::CommitFailed {

@@ -60,7 +60,12 @@ impl Engine {
     /// Goes on with the newest checkpoint that was not tried yet.
     fn next_candidate(&mut self) {
         self.lookup.clear();
-        let newest = self.loader.heads.iter_mut().max_by_key(|place| place.map(|head| head.base));
+        let heads = self.loader.heads.iter_mut().filter(|place| place.is_some());
+        let newest = if cfg!(seeded_bug = "oldest_checkpoint_wins") {
+            heads.min_by_key(|place| place.map(|head| head.base))
+        } else {
+            heads.max_by_key(|place| place.map(|head| head.base))
+        };
         let Some(head) = newest.and_then(Option::take) else {
             self.refuse(Refusal::NoCheckpoint);
             return;
@@ -122,10 +127,9 @@ impl Engine {
         if result.is_err() {
             self.loader.unreadable |= 1 << copy;
         }
-        let same_epoch = |epoch: u64| cfg!(seeded_bug = "any_epoch") || epoch == head.epoch;
         let address = set.layout.log(copy, tid);
         let taken = self.take_records(address, Kind::Log, result, |header| {
-            header.tid == tid && same_epoch(header.epoch)
+            header.tid == tid && header.epoch == head.epoch
         });
         match taken {
             Ok(Some(header)) => {
