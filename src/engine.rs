@@ -98,7 +98,11 @@ impl Engine {
     /// # Errors
     ///
     /// Settings that cannot be used, or too little memory.
-    pub fn new(settings: Settings, checksum: Checksum, flags: Flags) -> Result<Self, SettingsError> {
+    pub fn new(
+        settings: Settings,
+        checksum: Checksum,
+        flags: Flags,
+    ) -> Result<Self, SettingsError> {
         settings.check()?;
         let spare_blocks = settings.spare_sectors / SECTORS_PER_BLOCK;
         let main_blocks = settings.main_sectors.div_ceil(SECTORS_PER_BLOCK);
@@ -151,7 +155,11 @@ impl Engine {
                 uuid_if_formatting,
                 nonce,
             } => self.activate(uuid_if_formatting, nonce),
-            Event::Done { token, result, buffer } => self.done(token, result, buffer),
+            Event::Done {
+                token,
+                result,
+                buffer,
+            } => self.done(token, result, buffer),
             Event::Quiesced { ticket } => {
                 if let Some((Owner::Job(index), generation)) = Owner::of(Token(ticket)) {
                     self.job_quiesced(index, generation);
@@ -239,7 +247,10 @@ impl Engine {
 
     /// Whether requests are served.
     fn is_in_service(&self) -> bool {
-        matches!(self.state, State::Active | State::Suspending | State::Suspended)
+        matches!(
+            self.state,
+            State::Active | State::Suspending | State::Suspended
+        )
     }
 
     fn main_blocks(&self) -> u64 {
@@ -252,14 +263,20 @@ impl Engine {
 
     fn done(&mut self, token: Token, result: Result<(), ErrorClass>, buffer: Option<Buffer>) {
         match Owner::of(token) {
-            Some((Owner::Job(index), generation)) => self.job_done(index, generation, result, buffer),
+            Some((Owner::Job(index), generation)) => {
+                self.job_done(index, generation, result, buffer)
+            }
             Some((Owner::Lane(LaneKind::Commit, copy), generation)) => {
                 if let Some(result) = self.commit.lane.copy_done(copy, generation, result, buffer) {
                     self.commit_copy_done(copy, result);
                 }
             }
             Some((Owner::Lane(LaneKind::Checkpoint, copy), generation)) => {
-                if let Some(result) = self.checkpoint.lane.copy_done(copy, generation, result, buffer) {
+                if let Some(result) = self
+                    .checkpoint
+                    .lane
+                    .copy_done(copy, generation, result, buffer)
+                {
                     self.checkpoint_copy_done(copy, result);
                 }
             }

@@ -38,6 +38,7 @@ mod worker;
 use kernel::{
     prelude::*,
     sync::{
+        atomic::Atomic,
         Arc,
         ArcBorrow,
         Mutex, //
@@ -114,6 +115,8 @@ pub(crate) struct Spare {
     #[pin]
     answers: Answers,
     lookup: Arc<Lookup>,
+    /// 1 once the destructor has begun: the worker does nothing any more.
+    ending: Atomic<i32>,
     counters: Counters,
     ownership: Ownership,
     events: Events,

@@ -63,7 +63,12 @@ pub struct Lookup {
 
 impl Lookup {
     /// Serves nothing until [`Lookup::open`]: every bio is held.
-    pub(super) fn new(main_blocks: u64, capacity: u64, ranges: u32, flags: Flags) -> Result<Self, AllocError> {
+    pub(super) fn new(
+        main_blocks: u64,
+        capacity: u64,
+        ranges: u32,
+        flags: Flags,
+    ) -> Result<Self, AllocError> {
         Ok(Self {
             busy: Busy::new(ranges, flags)?,
             filter: Filter::new(main_blocks, flags)?,
@@ -75,7 +80,10 @@ impl Lookup {
     ///
     /// `sector` is relative to the beginning of main; `sectors` is at least 1. Writing zeros is a write.
     pub fn decide(&self, sector: u64, sectors: u32, write: bool) -> Verdict {
-        if self.busy.overlaps(first_block(sector), last_block(sector, sectors)) {
+        if self
+            .busy
+            .overlaps(first_block(sector), last_block(sector, sectors))
+        {
             return Verdict::Hold;
         }
         self.locate(sector, sectors, write)
@@ -129,14 +137,18 @@ impl Lookup {
             }
             if at % SECTORS_PER_BLOCK == 0 {
                 match self.entry(Lbn(at / SECTORS_PER_BLOCK)) {
-                    Some(next) if !(write && (next.uncommitted || next.mask != 0)) => current = next,
+                    Some(next) if !(write && (next.uncommitted || next.mask != 0)) => {
+                        current = next
+                    }
                     _ => break,
                 }
             }
             if is_poisoned(current, at) != poisoned {
                 break;
             }
-            let here = current.slot.map_or(0, |slot| slot.first_sector() + at % SECTORS_PER_BLOCK);
+            let here = current
+                .slot
+                .map_or(0, |slot| slot.first_sector() + at % SECTORS_PER_BLOCK);
             if !poisoned && here != start + (at - sector) {
                 break;
             }

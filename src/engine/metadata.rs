@@ -74,7 +74,8 @@ impl Lineage {
     /// A number that was never drawn before, for an epoch or a checkpoint's sequence.
     pub(super) fn draw(&mut self) -> u64 {
         self.drawn += 1;
-        self.nonce.wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        self.nonce
+            .wrapping_add(self.drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 }
 
@@ -92,7 +93,9 @@ impl Engine {
 
     /// Copies of the set in service.
     pub(super) fn copy_count(&self) -> usize {
-        self.set.map_or(0, |set| usize::from(set.layout.copies)).min(COPIES_MAXIMUM)
+        self.set
+            .map_or(0, |set| usize::from(set.layout.copies))
+            .min(COPIES_MAXIMUM)
     }
 
     /// Leaves a copy out from now on.

@@ -83,33 +83,58 @@ pub enum Notice {
 impl Notice {
     /// Whether a device-mapper event should be raised.
     pub fn is_event(&self) -> bool {
-        !matches!(self, Notice::Formatted { .. } | Notice::Loaded { .. } | Notice::NoticesLost { .. })
+        !matches!(
+            self,
+            Notice::Formatted { .. } | Notice::Loaded { .. } | Notice::NoticesLost { .. }
+        )
     }
 }
 
 impl fmt::Display for Notice {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Notice::Formatted { copies } => write!(out, "formatted the blank spare with {copies} copies of the metadata"),
+            Notice::Formatted { copies } => write!(
+                out,
+                "formatted the blank spare with {copies} copies of the metadata"
+            ),
             Notice::Loaded { tid, clean } => write!(
                 out,
                 "loaded transaction {}, {}",
                 tid.0,
-                if clean { "cleanly suspended" } else { "not cleanly suspended" }
+                if clean {
+                    "cleanly suspended"
+                } else {
+                    "not cleanly suspended"
+                }
             ),
-            Notice::Remapped { lbn, slot } => write!(out, "block {} is remapped to slot {}", lbn.0, slot.0),
+            Notice::Remapped { lbn, slot } => {
+                write!(out, "block {} is remapped to slot {}", lbn.0, slot.0)
+            }
             Notice::Poisoned { lbn, mask } => {
-                write!(out, "block {} has lost {} sectors (mask {mask:#04x})", lbn.0, mask.count_ones())
+                write!(
+                    out,
+                    "block {} has lost {} sectors (mask {mask:#04x})",
+                    lbn.0,
+                    mask.count_ones()
+                )
             }
             Notice::Healed { lbn } => write!(out, "block {} is whole again", lbn.0),
             Notice::SlotFailed { slot } => write!(out, "slot {} is bad", slot.0),
-            Notice::CopyFailed { copy } => write!(out, "metadata copy {copy} cannot be written and is left out"),
+            Notice::CopyFailed { copy } => write!(
+                out,
+                "metadata copy {copy} cannot be written and is left out"
+            ),
             Notice::CopyRejoined { copy } => write!(out, "metadata copy {copy} is in use again"),
-            Notice::CommitTimedOut { copies, milliseconds } => write!(
+            Notice::CommitTimedOut {
+                copies,
+                milliseconds,
+            } => write!(
                 out,
                 "a metadata write was not done after {milliseconds} ms (copies {copies:#04x})"
             ),
-            Notice::CommitFailed { tid } => write!(out, "metadata commit {} reached no copy", tid.0),
+            Notice::CommitFailed { tid } => {
+                write!(out, "metadata commit {} reached no copy", tid.0)
+            }
             Notice::SlotsLow { left } => write!(out, "only {left} slots are left"),
             Notice::SlotsExhausted => write!(out, "no slot is left"),
             Notice::NoticesLost { count } => write!(out, "{count} notices were dropped"),

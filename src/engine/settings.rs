@@ -111,8 +111,14 @@ const MAIN_SECTORS_MAXIMUM: u64 = 1 << 43;
 
 impl Settings {
     pub(super) fn check(&self) -> Result<(), SettingsError> {
-        in_range("the size of main in sectors", self.main_sectors, 1, MAIN_SECTORS_MAXIMUM)?;
-        let minimum = layout::minimum_spare_blocks(self.metadata_copies.clamp(2, 4)).saturating_mul(SECTORS_PER_BLOCK);
+        in_range(
+            "the size of main in sectors",
+            self.main_sectors,
+            1,
+            MAIN_SECTORS_MAXIMUM,
+        )?;
+        let minimum = layout::minimum_spare_blocks(self.metadata_copies.clamp(2, 4))
+            .saturating_mul(SECTORS_PER_BLOCK);
         if self.spare_sectors < minimum {
             return Err(SettingsError::SpareTooSmall {
                 spare_sectors: self.spare_sectors,
@@ -138,9 +144,24 @@ impl Settings {
                 main_sectors: self.main_sectors,
             });
         }
-        in_range("the number of read retries", self.read_retries.into(), 0, 100)?;
-        in_range("the number of metadata copies", self.metadata_copies.into(), 2, 4)?;
-        in_range("the commit time-out in ms", self.commit_timeout_milliseconds.into(), 1, 600_000)?;
+        in_range(
+            "the number of read retries",
+            self.read_retries.into(),
+            0,
+            100,
+        )?;
+        in_range(
+            "the number of metadata copies",
+            self.metadata_copies.into(),
+            2,
+            4,
+        )?;
+        in_range(
+            "the commit time-out in ms",
+            self.commit_timeout_milliseconds.into(),
+            1,
+            600_000,
+        )?;
         in_range("the number of requests", self.max_requests.into(), 1, 1024)?;
         in_range("the number of repairs at a time", self.jobs.into(), 1, 64)
     }
@@ -150,6 +171,11 @@ fn in_range(name: &'static str, value: u64, low: u64, high: u64) -> Result<(), S
     if (low..=high).contains(&value) {
         Ok(())
     } else {
-        Err(SettingsError::OutOfRange { name, value, low, high })
+        Err(SettingsError::OutOfRange {
+            name,
+            value,
+            low,
+            high,
+        })
     }
 }

@@ -20,7 +20,8 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) fn new(spare_blocks: u64, flags: Flags) -> Result<Self, AllocError> {
-        let count = usize::try_from(layout::window(spare_blocks).div_ceil(64)).map_err(|_| AllocError)?;
+        let count =
+            usize::try_from(layout::window(spare_blocks).div_ceil(64)).map_err(|_| AllocError)?;
         let mut words = KVVec::with_capacity(count, flags)?;
         for _ in 0..count {
             words.push(u64::MAX, flags)?;
@@ -57,7 +58,11 @@ impl Slots {
             let index = (start + step).checked_rem(count)?;
             let word = *self.words.get(usize::try_from(index).ok()?)?;
             // The word where the search starts is looked at from `next` on first, and whole in the end.
-            let skipped = if step == 0 { (1u64 << (self.next % 64)) - 1 } else { 0 };
+            let skipped = if step == 0 {
+                (1u64 << (self.next % 64)) - 1
+            } else {
+                0
+            };
             let free = !(word | skipped);
             if free != 0 {
                 let block = index * 64 + u64::from(free.trailing_zeros());
@@ -114,7 +119,9 @@ impl Slots {
     }
 
     pub(super) fn left(&self) -> u64 {
-        self.total.saturating_sub(self.used).saturating_sub(self.bad)
+        self.total
+            .saturating_sub(self.used)
+            .saturating_sub(self.bad)
     }
 
     pub(super) fn memory(&self) -> u64 {
@@ -123,7 +130,9 @@ impl Slots {
 
     fn is_taken(&self, slot: Slot) -> bool {
         // CAST: u32 fits usize on every machine that runs this.
-        self.words.get(slot.0 as usize / 64).is_none_or(|word| word & (1 << (slot.0 % 64)) != 0)
+        self.words
+            .get(slot.0 as usize / 64)
+            .is_none_or(|word| word & (1 << (slot.0 % 64)) != 0)
     }
 
     fn set(&mut self, slot: Slot, taken: bool) {

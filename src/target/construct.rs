@@ -8,7 +8,10 @@
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    }, //
 };
 
 use crate::{
@@ -120,6 +123,7 @@ impl Spare {
                 core <- new_mutex!(Core { engine, requests }, "dm_spare::core"),
                 answers <- Answers::new(),
                 lookup,
+                ending: Atomic::new(0),
                 counters: Counters::new(),
                 ownership,
                 events,

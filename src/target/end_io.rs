@@ -81,13 +81,16 @@ impl Spare {
     /// Hands a held bio to the worker. Any context.
     pub(super) fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Self>) {
         this.counters.held_bios.count();
-        this.inbox.lock().hold(bio);
+        // In this order and under the lock: once the worker can get the bio it may complete it, and with the last
+        // bio the target may go away. Nothing of the target is used after that but the lock that is given up.
+        let mut inbox = this.inbox.lock();
         this.worker.enqueue(this);
+        inbox.hold(bio);
     }
 }
 
 /// Whether a status says that the medium has failed. Many drivers give the plain I/O error for that; timeouts,
-/// transport errors, a missing device and the like have statuses of their own, and burn no slot.
+/// transport errors and the like have statuses of their own, and burn no slot.
 pub(super) fn is_media(status: Status) -> bool {
     status == Status::MEDIUM || status == Status::IOERR
 }

@@ -27,6 +27,7 @@ use crate::{
         random_bytes,
         random_u64,
         Gate,
+        NoIo,
         Plain, //
     },
 };
@@ -97,16 +98,21 @@ impl Answers {
 impl Spare {
     /// Loads, recovers or formats the set; sleeps until that is done or has failed.
     pub(super) fn activate(this: ArcBorrow<'_, Self>) -> Result {
+        // The device is suspended: whatever is allocated must not wait for I/O to it.
+        let _noio = NoIo::enter();
         if let Err(error) = this.ownership.take() {
             pr_err!(
-                "{}: spare device {} serves another spare target that is active: remove that one first\n",
+                "{}: spare device {} serves a spare target that is active: remove that one, or resume once more if it was this device's last table\n",
                 this.name,
                 this.spare.name()
             );
             return Err(error);
         }
         let result = this.ask_to_activate(this);
-        if result.is_err() {
+        // Whoever may still write keeps the spare: a load that goes on because only its caller was killed, and writes
+        // that were given up but have not come back. The claim then ends with this target, after `tear_down`.
+        let refused = this.core.lock().engine.snapshot().state == State::Refused;
+        if result.is_err() && refused && this.bios.in_flight() == 0 {
             this.ownership.rest();
         }
         result
@@ -192,6 +198,7 @@ impl Spare {
 
     /// Commits what is left, writes the clean marker and waits for every own bio.
     pub(super) fn finish_suspend(this: ArcBorrow<'_, Self>) {
+        let _noio = NoIo::enter();
         let noflush = this.answers.state.lock().noflush;
         // No user bio is in flight any more: this answer is the last word.
         this.ask_to_suspend(this, noflush);
@@ -214,20 +221,18 @@ impl Spare {
 
     /// Stops everything that could still run; afterwards nothing of this target is left but its memory.
     pub(super) fn tear_down(this: ArcBorrow<'_, Self>) {
-        // A table that was suspended is at rest already. One whose activation was killed may still be reading: each
-        // turn of the loop waits for what is in flight, and what that brings.
-        loop {
-            this.commit_timer.stop();
-            this.checkpoint_timer.stop();
-            this.bios.wait_idle();
-            this.epoch.barrier();
-            this.worker.drain();
-            if this.bios.in_flight() == 0 {
-                break;
-            }
-        }
+        let _noio = NoIo::enter();
+        // A table that was suspended is at rest already. One whose activation was killed, or that never got its
+        // resume, is not: it is stopped where it is. Once the running pass has ended no action is performed any more,
+        // so what is in flight then is all there is.
+        //
+        // ORDERING: the drain that follows makes the next pass see it.
+        this.ending.store(1, Relaxed);
+        this.worker.drain();
         this.commit_timer.stop();
         this.checkpoint_timer.stop();
+        this.bios.wait_idle();
+        this.epoch.barrier();
         this.worker.drain();
         loop {
             let left = this.inbox.lock().next_held();

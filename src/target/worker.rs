@@ -10,6 +10,7 @@ use core::ops::Range;
 use kernel::{
     prelude::*,
     sync::{
+        atomic::Relaxed,
         Arc,
         ArcBorrow, //
     }, //
@@ -107,7 +108,7 @@ impl Work for Spare {
     fn run(this: ArcBorrow<'_, Self>) {
         // Whatever is allocated below must not wait for I/O: it may be I/O to this very device.
         let _noio = NoIo::enter();
-        loop {
+        while this.ending.load(Relaxed) == 0 {
             this.empty_inbox();
             let Some(action) = this.core.lock().engine.poll() else {
                 break;
@@ -117,6 +118,9 @@ impl Work for Spare {
     }
 
     fn timer_expired(this: ArcBorrow<'_, Self>, ticket: u32) {
+        if this.ending.load(Relaxed) != 0 {
+            return;
+        }
         this.core.lock().engine.handle(Event::Timer { ticket });
         this.worker.enqueue(this);
     }

@@ -127,7 +127,11 @@ impl Header {
         put(bytes, 56, &self.sequence.to_le_bytes());
         put(bytes, 64, &self.index.to_le_bytes());
         put(bytes, 68, &self.count.to_le_bytes());
-        put(bytes, 72, &[self.copy, self.copies, self.members, self.flags]);
+        put(
+            bytes,
+            72,
+            &[self.copy, self.copies, self.members, self.flags],
+        );
         put(bytes, 76, &[0; 20]);
         let sum = bytes.get(CHECKED_FROM..).map_or(0, checksum);
         put(bytes, 8, &sum.to_le_bytes());
@@ -138,9 +142,18 @@ impl Header {
     /// # Errors
     ///
     /// Says what is wrong; nothing of an invalid block may be used.
-    pub fn open(bytes: &[u8], address: u64, kind: Kind, checksum: Checksum) -> Result<Self, Invalid> {
+    pub fn open(
+        bytes: &[u8],
+        address: u64,
+        kind: Kind,
+        checksum: Checksum,
+    ) -> Result<Self, Invalid> {
         if !has_magic(bytes) {
-            return Err(if is_blank(bytes) { Invalid::Blank } else { Invalid::NotOurs });
+            return Err(if is_blank(bytes) {
+                Invalid::Blank
+            } else {
+                Invalid::NotOurs
+            });
         }
         let sum = bytes.get(CHECKED_FROM..).map_or(0, checksum);
         if !cfg!(seeded_bug = "unchecked_checksum") && get_u32(bytes, 8) != sum {

@@ -53,7 +53,8 @@ impl Layout {
             ring_blocks: area_blocks.max(RING_MINIMUM),
         };
         let needed = layout.copy_blocks() * u64::from(copies) + SLOTS_MINIMUM;
-        let fits = (2..=COPIES_MAXIMUM as u8).contains(&copies) && (needed..=SPARE_BLOCKS_MAXIMUM).contains(&spare_blocks);
+        let fits = (2..=COPIES_MAXIMUM as u8).contains(&copies)
+            && (needed..=SPARE_BLOCKS_MAXIMUM).contains(&spare_blocks);
         fits.then_some(layout)
     }
 
@@ -66,7 +67,9 @@ impl Layout {
     pub fn superblock(&self, copy: u8) -> u64 {
         let last = u64::from(self.copies.saturating_sub(1)).max(1);
         let room = self.spare_blocks.saturating_sub(self.copy_blocks());
-        room.saturating_mul(u64::from(copy)).checked_div(last).unwrap_or(0)
+        room.saturating_mul(u64::from(copy))
+            .checked_div(last)
+            .unwrap_or(0)
     }
 
     /// The block of part `index` of a checkpoint in area 0 or 1; none if the area has no such part.
@@ -77,16 +80,20 @@ impl Layout {
 
     /// The block of the log that holds a transaction.
     pub fn log(&self, copy: u8, tid: u64) -> u64 {
-        self.superblock(copy) + 1 + 2 * self.area_blocks + tid.checked_rem(self.ring_blocks).unwrap_or(0)
+        self.superblock(copy)
+            + 1
+            + 2 * self.area_blocks
+            + tid.checked_rem(self.ring_blocks).unwrap_or(0)
     }
 
     /// Whether a block can be a slot.
     pub fn is_slot(&self, slot: Slot) -> bool {
         let block = u64::from(slot.0);
-        block < self.window() && (0..self.copies).all(|copy| {
-            let start = self.superblock(copy);
-            !(start..start + self.copy_blocks()).contains(&block)
-        })
+        block < self.window()
+            && (0..self.copies).all(|copy| {
+                let start = self.superblock(copy);
+                !(start..start + self.copy_blocks()).contains(&block)
+            })
     }
 
     /// Blocks from the beginning of the spare among which the slots are.

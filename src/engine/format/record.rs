@@ -27,7 +27,11 @@ impl Record {
     pub fn pack(&self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
         put(&mut bytes, 0, &self.lbn.0.to_le_bytes());
-        put(&mut bytes, 8, &self.slot.map_or(0, |slot| slot.0).to_le_bytes());
+        put(
+            &mut bytes,
+            8,
+            &self.slot.map_or(0, |slot| slot.0).to_le_bytes(),
+        );
         put(&mut bytes, 12, &[self.mask, KIND_ENTRY]);
         bytes
     }

@@ -25,13 +25,23 @@ impl<'a> TableBlock<'a> {
     /// # Errors
     ///
     /// As [`Header::open`], and if a record is not well formed.
-    pub fn decode(bytes: &'a [u8], address: u64, kind: Kind, checksum: Checksum) -> Result<Self, Invalid> {
+    pub fn decode(
+        bytes: &'a [u8],
+        address: u64,
+        kind: Kind,
+        checksum: Checksum,
+    ) -> Result<Self, Invalid> {
         let header = Header::open(bytes, address, kind, checksum)?;
-        let length = usize::try_from(header.count).unwrap_or(usize::MAX).saturating_mul(RECORD_BYTES);
+        let length = usize::try_from(header.count)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(RECORD_BYTES);
         let records = bytes
             .get(HEADER_BYTES..HEADER_BYTES.saturating_add(length))
             .ok_or(Invalid::Field("number of records"))?;
-        if records.chunks(RECORD_BYTES).any(|record| Record::unpack(record).is_none()) {
+        if records
+            .chunks(RECORD_BYTES)
+            .any(|record| Record::unpack(record).is_none())
+        {
             return Err(Invalid::Field("record"));
         }
         Ok(Self { header, records })
@@ -46,7 +56,11 @@ impl<'a> TableBlock<'a> {
 /// Puts record number `index` into a block; false if the block has no such place.
 pub fn put_record(block: &mut Block, index: usize, record: &Record) -> bool {
     if index < RECORDS_PER_BLOCK {
-        put(&mut block.0, HEADER_BYTES + index * RECORD_BYTES, &record.pack());
+        put(
+            &mut block.0,
+            HEADER_BYTES + index * RECORD_BYTES,
+            &record.pack(),
+        );
         true
     } else {
         false

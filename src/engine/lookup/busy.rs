@@ -50,7 +50,10 @@ impl Busy {
     }
 
     pub(super) fn set(&self, range: usize, first: u64, last: u64) {
-        let length = last.saturating_sub(first).saturating_add(1).min((1 << LENGTH_BITS) - 1);
+        let length = last
+            .saturating_sub(first)
+            .saturating_add(1)
+            .min((1 << LENGTH_BITS) - 1);
         self.change(range.saturating_add(1), first << LENGTH_BITS | length);
     }
 

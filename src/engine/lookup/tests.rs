@@ -39,13 +39,23 @@ fn expected(map: &Map, sector: u64, write: bool) -> One {
 }
 
 fn record() -> impl Strategy<Value = (u64, Option<u32>, u8, bool)> {
-    (0..BLOCKS, proptest::option::weighted(0.8, 1u32..2000), any::<u8>(), any::<bool>()).prop_map(
-        |(lbn, slot, mask, uncommitted)| {
-            // Few poisoned blocks, and no block without a slot that is not all poisoned.
-            let mask = if slot.is_none() { 0xff } else if mask > 64 { 0 } else { mask };
-            (lbn, slot, mask, uncommitted && mask == 0)
-        },
+    (
+        0..BLOCKS,
+        proptest::option::weighted(0.8, 1u32..2000),
+        any::<u8>(),
+        any::<bool>(),
     )
+        .prop_map(|(lbn, slot, mask, uncommitted)| {
+            // Few poisoned blocks, and no block without a slot that is not all poisoned.
+            let mask = if slot.is_none() {
+                0xff
+            } else if mask > 64 {
+                0
+            } else {
+                mask
+            };
+            (lbn, slot, mask, uncommitted && mask == 0)
+        })
 }
 
 proptest! {
@@ -106,7 +116,11 @@ fn everything_is_held_until_opened_and_after_closed() {
 #[test]
 fn a_full_table_refuses_new_entries_and_still_changes_old_ones() {
     let lookup = Lookup::new(BLOCKS, 8, 1, GFP_KERNEL).expect("memory");
-    let entry = |lbn| Record { lbn: Lbn(lbn), slot: Some(Slot(lbn as u32 + 1)), mask: 0 };
+    let entry = |lbn| Record {
+        lbn: Lbn(lbn),
+        slot: Some(Slot(lbn as u32 + 1)),
+        mask: 0,
+    };
     assert!((0..8).all(|lbn| lookup.publish(&entry(lbn), false)));
     assert!(!lookup.publish(&entry(8), false));
     assert!(lookup.publish(&entry(3), true));
@@ -126,11 +140,18 @@ fn readers_see_an_entry_no_later_than_its_block_is_free_again() {
                     for lbn in 0..200u64 {
                         let before = published.load(Ordering::Acquire);
                         let verdict = lookup.decide(lbn * 8, 8, true);
-                        let slot = Verdict::Slot { sector_on_spare: (lbn + 1000) * 8, sectors: 8 };
+                        let slot = Verdict::Slot {
+                            sector_on_spare: (lbn + 1000) * 8,
+                            sectors: 8,
+                        };
                         if lbn < before {
                             assert_eq!(verdict, slot);
                         } else {
-                            assert!(verdict == slot || verdict == Verdict::Hold || verdict == Verdict::Main { sectors: 8 });
+                            assert!(
+                                verdict == slot
+                                    || verdict == Verdict::Hold
+                                    || verdict == Verdict::Main { sectors: 8 }
+                            );
                         }
                     }
                 }
@@ -138,7 +159,11 @@ fn readers_see_an_entry_no_later_than_its_block_is_free_again() {
         }
         for lbn in 0..200u64 {
             lookup.set_busy(0, lbn, lbn);
-            let record = Record { lbn: Lbn(lbn), slot: Some(Slot(lbn as u32 + 1000)), mask: 0 };
+            let record = Record {
+                lbn: Lbn(lbn),
+                slot: Some(Slot(lbn as u32 + 1000)),
+                mask: 0,
+            };
             assert!(lookup.publish(&record, false));
             lookup.clear_busy(0);
             published.store(lbn + 1, Ordering::Release);

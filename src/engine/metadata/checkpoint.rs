@@ -76,7 +76,10 @@ impl Checkpoint {
             sequence: 0,
             area: 0,
             index: 0,
-            cursor: Cursor { position: 0, joined: 0 },
+            cursor: Cursor {
+                position: 0,
+                joined: 0,
+            },
             last: false,
         }
     }
@@ -91,7 +94,8 @@ impl Engine {
         let mut targets = 0;
         for copy in 0..self.copy_count() {
             // A copy whose last write has not come back could be overtaken by it.
-            let free = self.checkpoint.lane.is_free(copy) && (self.commit.lane.is_free(copy) || self.copies[copy] == CopyState::Member);
+            let free = self.checkpoint.lane.is_free(copy)
+                && (self.commit.lane.is_free(copy) || self.copies[copy] == CopyState::Member);
             if free {
                 targets |= 1 << copy;
                 if purpose == Purpose::Background && self.copies[copy] == CopyState::Out {
@@ -115,7 +119,10 @@ impl Engine {
         checkpoint.sequence = self.lineage.draw();
         checkpoint.area = 1 - self.lineage.area;
         checkpoint.index = 0;
-        checkpoint.cursor = Cursor { position: 0, joined: 0 };
+        checkpoint.cursor = Cursor {
+            position: 0,
+            joined: 0,
+        };
         self.next_part();
     }
 
@@ -137,7 +144,8 @@ impl Engine {
         }
         if self.checkpoint.purpose == Purpose::Background {
             // Copies that missed a commit meanwhile are out.
-            self.checkpoint.targets &= self.copies_in(CopyState::Member) | self.copies_in(CopyState::Joining);
+            self.checkpoint.targets &=
+                self.copies_in(CopyState::Member) | self.copies_in(CopyState::Joining);
             if self.lineage.broken {
                 self.checkpoint.targets = 0;
             }
@@ -186,7 +194,9 @@ impl Engine {
         for copy in 0..self.copy_count() {
             let target = self.checkpoint.targets & (1 << copy) != 0;
             // CAST: less than five.
-            let place = set.layout.checkpoint(copy as u8, self.checkpoint.area, self.checkpoint.index);
+            let place =
+                set.layout
+                    .checkpoint(copy as u8, self.checkpoint.area, self.checkpoint.index);
             match place {
                 Some(block) if target => self.checkpoint.lane.write(copy, block, fua),
                 _ => self.checkpoint.targets &= !(1 << copy),
@@ -208,7 +218,13 @@ impl Engine {
             }
             // Every copy gets the same records: nothing changes the table in between.
             let mut cursor = self.checkpoint.cursor;
-            let Some(mut buffer) = self.checkpoint.lane.buffers.get_mut(copy).and_then(Option::take) else {
+            let Some(mut buffer) = self
+                .checkpoint
+                .lane
+                .buffers
+                .get_mut(copy)
+                .and_then(Option::take)
+            else {
                 self.checkpoint.targets &= !(1 << copy);
                 continue;
             };
@@ -225,7 +241,8 @@ impl Engine {
             }
             let mut ahead = cursor;
             last = self.next_record(&mut ahead).is_none();
-            self.part_header(&set, copy, members, count, last).seal(block, self.checksum);
+            self.part_header(&set, copy, members, count, last)
+                .seal(block, self.checksum);
             self.checkpoint.lane.buffers[copy] = Some(buffer);
             first_cursor = cursor;
         }
@@ -239,7 +256,10 @@ impl Engine {
         let copy = copy as u8;
         Header {
             kind: Kind::Checkpoint,
-            address: set.layout.checkpoint(copy, checkpoint.area, checkpoint.index).unwrap_or(0),
+            address: set
+                .layout
+                .checkpoint(copy, checkpoint.area, checkpoint.index)
+                .unwrap_or(0),
             tid: checkpoint.base,
             uuid: set.uuid,
             epoch: checkpoint.epoch,
@@ -266,13 +286,24 @@ impl Engine {
         if self.checkpoint.purpose != Purpose::Round {
             return None;
         }
-        let joined = self.jobs.iter().filter(|job| job.in_round).flat_map(|job| job.changes.iter());
-        let change = joined.skip(cursor.joined).map(|change| change.record).next();
+        let joined = self
+            .jobs
+            .iter()
+            .filter(|job| job.in_round)
+            .flat_map(|job| job.changes.iter());
+        let change = joined
+            .skip(cursor.joined)
+            .map(|change| change.record)
+            .next();
         cursor.joined += usize::from(change.is_some());
         change
     }
 
-    pub(in super::super) fn checkpoint_copy_done(&mut self, copy: usize, result: Result<(), ErrorClass>) {
+    pub(in super::super) fn checkpoint_copy_done(
+        &mut self,
+        copy: usize,
+        result: Result<(), ErrorClass>,
+    ) {
         if result.is_err() {
             self.checkpoint.targets &= !(1 << copy);
             self.copy_failed(copy);

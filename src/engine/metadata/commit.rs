@@ -88,12 +88,20 @@ impl Engine {
             return false;
         }
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
-        if !self.lineage.broken && logged > set.layout.ring_blocks / 2 && self.checkpoint.is_idle() {
+        if !self.lineage.broken && logged > set.layout.ring_blocks / 2 && self.checkpoint.is_idle()
+        {
             self.start_checkpoint(Purpose::Background);
             return true;
         }
-        let jobs_wait = self.jobs.iter().any(|job| job.phase == job::Phase::Commit && !job.in_round);
-        let marker = if jobs_wait { None } else { self.wanted_marker() };
+        let jobs_wait = self
+            .jobs
+            .iter()
+            .any(|job| job.phase == job::Phase::Commit && !job.in_round);
+        let marker = if jobs_wait {
+            None
+        } else {
+            self.wanted_marker()
+        };
         if !jobs_wait && marker.is_none() {
             return false;
         }
@@ -148,7 +156,13 @@ impl Engine {
                 continue;
             }
             let jobs = &self.jobs;
-            let Some(buffer) = self.commit.lane.buffers.get_mut(copy).and_then(Option::as_mut) else {
+            let Some(buffer) = self
+                .commit
+                .lane
+                .buffers
+                .get_mut(copy)
+                .and_then(Option::as_mut)
+            else {
                 // An earlier write of this copy has not come back.
                 self.copy_failed(copy);
                 continue;
@@ -156,7 +170,11 @@ impl Engine {
             let block: &mut Block = buffer;
             block.0.fill(0);
             let mut count = 0;
-            for change in jobs.iter().filter(|job| job.in_round).flat_map(|job| job.changes.iter()) {
+            for change in jobs
+                .iter()
+                .filter(|job| job.in_round)
+                .flat_map(|job| job.changes.iter())
+            {
                 if put_record(block, count, &change.record) {
                     count += 1;
                 }
@@ -177,7 +195,11 @@ impl Engine {
                 copy: copy_number,
                 copies: set.layout.copies,
                 members,
-                flags: if self.commit.marker == Marker::Clean { FLAG_CLEAN } else { 0 },
+                flags: if self.commit.marker == Marker::Clean {
+                    FLAG_CLEAN
+                } else {
+                    0
+                },
             };
             header.seal(block, self.checksum);
             let fua = !cfg!(seeded_bug = "commit_without_fua");
@@ -189,12 +211,19 @@ impl Engine {
         }
     }
 
-    pub(in super::super) fn commit_copy_done(&mut self, copy: usize, result: Result<(), ErrorClass>) {
+    pub(in super::super) fn commit_copy_done(
+        &mut self,
+        copy: usize,
+        result: Result<(), ErrorClass>,
+    ) {
         match result {
             Ok(()) => self.commit.good |= 1 << copy,
             Err(_) => self.copy_failed(copy),
         }
-        if cfg!(seeded_bug = "acknowledge_after_first_copy") && self.commit.good != 0 && self.commit.phase == Phase::Write {
+        if cfg!(seeded_bug = "acknowledge_after_first_copy")
+            && self.commit.good != 0
+            && self.commit.phase == Phase::Write
+        {
             self.finish_round(true);
             self.commit.phase = Phase::Write;
         }
@@ -211,7 +240,10 @@ impl Engine {
     }
 
     pub(in super::super) fn commit_timed_out(&mut self) {
-        if !matches!(self.commit.phase, Phase::StaleFlush | Phase::Flush | Phase::Write) {
+        if !matches!(
+            self.commit.phase,
+            Phase::StaleFlush | Phase::Flush | Phase::Write
+        ) {
             return;
         }
         let stale = self.commit.phase == Phase::StaleFlush;
@@ -267,7 +299,10 @@ impl Engine {
             self.marker_failed = false;
         }
         for index in 0..self.jobs.len() {
-            let joined = self.jobs.get_mut(index).is_some_and(|job| core::mem::take(&mut job.in_round));
+            let joined = self
+                .jobs
+                .get_mut(index)
+                .is_some_and(|job| core::mem::take(&mut job.in_round));
             if joined {
                 self.job_committed(index, committed);
             }

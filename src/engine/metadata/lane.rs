@@ -107,7 +107,12 @@ impl Lane {
                 buffer: None,
             }));
         }
-        for (copy, (place, buffer)) in self.outbox.iter_mut().zip(self.buffers.iter_mut()).enumerate() {
+        for (copy, (place, buffer)) in self
+            .outbox
+            .iter_mut()
+            .zip(self.buffers.iter_mut())
+            .enumerate()
+        {
             if buffer.is_some() {
                 if let Some(operation) = place.take() {
                     return Some(Action::Io(Io {

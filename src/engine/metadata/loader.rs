@@ -32,21 +32,37 @@ pub(super) enum Step {
     /// Read the candidate place of a superblock.
     Superblock(usize),
     /// Read the first block of a checkpoint area.
-    Head { copy: u8, area: u8 },
+    Head {
+        copy: u8,
+        area: u8,
+    },
     /// Read a part of the chosen checkpoint.
-    Part { index: u64, copy: u8 },
+    Part {
+        index: u64,
+        copy: u8,
+    },
     /// Read the place of the next log block.
-    Log { tid: u64, copy: u8 },
+    Log {
+        tid: u64,
+        copy: u8,
+    },
     /// Look for log blocks that must not exist.
-    Tail { tid: u64, copy: u8 },
+    Tail {
+        tid: u64,
+        copy: u8,
+    },
     /// Write zeros where a superblock will be.
-    Zero { copy: u8 },
+    Zero {
+        copy: u8,
+    },
     /// Make the zeros durable.
     Flush,
     /// A checkpoint is being written.
     Checkpoint,
     /// Write a superblock.
-    WriteSuperblock { copy: u8 },
+    WriteSuperblock {
+        copy: u8,
+    },
 }
 
 /// The first block of a checkpoint that was found.
@@ -128,11 +144,13 @@ impl Loader {
     }
 
     pub(in super::super) fn was_formatted(&self) -> bool {
-        self.activation.is_some_and(|activation| activation.formatted)
+        self.activation
+            .is_some_and(|activation| activation.formatted)
     }
 
     pub(in super::super) fn found_clean(&self) -> bool {
-        self.activation.is_some_and(|activation| activation.was_clean)
+        self.activation
+            .is_some_and(|activation| activation.was_clean)
     }
 
     pub(super) fn read(&mut self, step: Step, block: u64) {
@@ -294,7 +312,9 @@ impl Engine {
             return Err(Refusal::Geometry);
         }
         match self.loader.found {
-            Some(other) if other.uuid != superblock.uuid || other.copies != superblock.copies => Err(Refusal::MixedSets),
+            Some(other) if other.uuid != superblock.uuid || other.copies != superblock.copies => {
+                Err(Refusal::MixedSets)
+            }
             _ => Ok(()),
         }
     }
@@ -318,7 +338,9 @@ impl Engine {
                 found: self.loader.newer,
             });
         } else if self.loader.magic_seen {
-            self.refuse(Refusal::Damaged { faults: [first, last] });
+            self.refuse(Refusal::Damaged {
+                faults: [first, last],
+            });
         } else if let CopyFault::Unreadable(class) = first {
             self.refuse(Refusal::Unreadable(class));
         } else if !self.loader.first_is_blank {
@@ -354,10 +376,17 @@ impl Engine {
     fn unreadable_place(&self, copies: u8) -> Option<ErrorClass> {
         let layout = Layout::new(self.spare_blocks(), copies)?;
         let candidates = Layout::candidates(self.spare_blocks());
-        candidates.iter().zip(self.loader.faults).find_map(|(block, fault)| match fault {
-            CopyFault::Unreadable(class) if (0..copies).any(|copy| layout.superblock(copy) == *block) => Some(class),
-            _ => None,
-        })
+        candidates
+            .iter()
+            .zip(self.loader.faults)
+            .find_map(|(block, fault)| match fault {
+                CopyFault::Unreadable(class)
+                    if (0..copies).any(|copy| layout.superblock(copy) == *block) =>
+                {
+                    Some(class)
+                }
+                _ => None,
+            })
     }
 
     fn zero_from(&mut self, copy: u8) {
@@ -368,7 +397,8 @@ impl Engine {
             if let Some(buffer) = self.loader.buffer.as_mut() {
                 buffer.0.fill(0);
             }
-            self.loader.write(Step::Zero { copy }, set.layout.superblock(copy));
+            self.loader
+                .write(Step::Zero { copy }, set.layout.superblock(copy));
         } else {
             self.loader.step = Step::Flush;
             self.loader.outbox = Some(Operation::Flush { leg: Leg::Spare });
@@ -385,7 +415,11 @@ impl Engine {
         let whole = self.copies_in(CopyState::Member).count_ones() as usize == self.copy_count();
         if !complete || (self.loader.formatting && !whole) {
             // CAST: less than five.
-            let failed = self.copies.iter().position(|state| *state != CopyState::Member).unwrap_or(0) as u8;
+            let failed = self
+                .copies
+                .iter()
+                .position(|state| *state != CopyState::Member)
+                .unwrap_or(0) as u8;
             self.refuse(Refusal::CannotWrite {
                 copy: failed,
                 class: ErrorClass::Media,
@@ -400,7 +434,9 @@ impl Engine {
         let Some(set) = self.set else {
             return;
         };
-        let missing = (0..end).rev().find(|copy| self.loader.superblocks & (1 << copy) == 0);
+        let missing = (0..end)
+            .rev()
+            .find(|copy| self.loader.superblocks & (1 << copy) == 0);
         let Some(copy) = missing else {
             self.enter_service();
             return;
@@ -418,7 +454,8 @@ impl Engine {
         if let Some(buffer) = self.loader.buffer.as_mut() {
             superblock.encode(&set.layout, buffer, self.checksum);
         }
-        self.loader.write(Step::WriteSuperblock { copy }, set.layout.superblock(copy));
+        self.loader
+            .write(Step::WriteSuperblock { copy }, set.layout.superblock(copy));
     }
 
     fn superblock_written(&mut self, copy: u8, result: Result<(), ErrorClass>) {

@@ -21,7 +21,9 @@ impl Engine {
             return;
         };
         match set.layout.checkpoint(copy, area, 0) {
-            Some(block) if copy < set.layout.copies => self.loader.read(Step::Head { copy, area }, block),
+            Some(block) if copy < set.layout.copies => {
+                self.loader.read(Step::Head { copy, area }, block)
+            }
             _ => self.next_candidate(),
         }
     }
@@ -30,7 +32,10 @@ impl Engine {
         if let Some(head) = self.valid_head(copy, area, result) {
             self.loader.greatest = self.loader.greatest.max(head.base);
             let heads = &mut self.loader.heads;
-            let known = heads.iter().flatten().any(|other| other.sequence == head.sequence);
+            let known = heads
+                .iter()
+                .flatten()
+                .any(|other| other.sequence == head.sequence);
             if let (false, Some(place)) = (known, heads.iter_mut().find(|place| place.is_none())) {
                 *place = Some(head);
             }
@@ -47,7 +52,9 @@ impl Engine {
         let set = self.set?;
         let bytes = &self.loader.buffer.as_ref()?.0[..];
         let address = set.layout.checkpoint(copy, area, 0)?;
-        let header = TableBlock::decode(bytes, address, Kind::Checkpoint, self.checksum).ok()?.header;
+        let header = TableBlock::decode(bytes, address, Kind::Checkpoint, self.checksum)
+            .ok()?
+            .header;
         (header.uuid == set.uuid && header.index == 0).then_some(Head {
             sequence: header.sequence,
             base: header.tid,
@@ -79,7 +86,9 @@ impl Engine {
             return;
         };
         match set.layout.checkpoint(copy, head.area, index) {
-            Some(block) if copy < set.layout.copies => self.loader.read(Step::Part { index, copy }, block),
+            Some(block) if copy < set.layout.copies => {
+                self.loader.read(Step::Part { index, copy }, block)
+            }
             _ => self.next_candidate(),
         }
     }
@@ -112,8 +121,11 @@ impl Engine {
         if tid > head.base + set.layout.ring_blocks {
             self.log_ends(stop);
         } else if copy < set.layout.copies {
-            self.loader.read(Step::Log { tid, copy }, set.layout.log(copy, tid));
-        } else if self.loader.members != 0 && self.loader.unreadable & self.loader.members == self.loader.members {
+            self.loader
+                .read(Step::Log { tid, copy }, set.layout.log(copy, tid));
+        } else if self.loader.members != 0
+            && self.loader.unreadable & self.loader.members == self.loader.members
+        {
             self.refuse(Refusal::LogUnreadable { tid });
         } else {
             self.log_ends(stop);
@@ -157,7 +169,8 @@ impl Engine {
         if tid > self.lineage.last + set.layout.ring_blocks {
             self.table_is_read();
         } else {
-            self.loader.read(Step::Tail { tid, copy }, set.layout.log(copy, tid));
+            self.loader
+                .read(Step::Tail { tid, copy }, set.layout.log(copy, tid));
         }
     }
 
@@ -193,7 +206,8 @@ impl Engine {
         result: Result<(), ErrorClass>,
         wanted: impl Fn(&crate::engine::format::Header) -> bool,
     ) -> Result<Option<crate::engine::format::Header>, Refusal> {
-        let (Some(set), Some(buffer), Ok(())) = (self.set, self.loader.buffer.as_ref(), result) else {
+        let (Some(set), Some(buffer), Ok(())) = (self.set, self.loader.buffer.as_ref(), result)
+        else {
             return Ok(None);
         };
         let block = match TableBlock::decode(&buffer.0, address, kind, self.checksum) {

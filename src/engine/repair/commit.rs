@@ -18,13 +18,17 @@ impl Engine {
             let old = self.lookup.entry(record.lbn);
             self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
             self.lookup.publish(&record, !committed);
-            let (was_remapped, was_poisoned) = old.map_or((false, false), |old| (old.slot.is_some(), old.mask != 0));
+            let (was_remapped, was_poisoned) =
+                old.map_or((false, false), |old| (old.slot.is_some(), old.mask != 0));
             self.counters.remapped += u64::from(record.slot.is_some());
             self.counters.remapped = self.counters.remapped.saturating_sub(was_remapped.into());
             self.counters.poisoned += u64::from(record.mask != 0);
             self.counters.poisoned = self.counters.poisoned.saturating_sub(was_poisoned.into());
             if let (true, Some(slot)) = (change.new_slot, record.slot) {
-                self.notices.push(Notice::Remapped { lbn: record.lbn, slot });
+                self.notices.push(Notice::Remapped {
+                    lbn: record.lbn,
+                    slot,
+                });
             }
             if record.mask == 0 && was_poisoned {
                 self.counters.healed_blocks += 1;

@@ -182,7 +182,10 @@ impl Job {
             count,
             skip: narrow(first.saturating_sub(self.request.sector)),
             covered: sector_mask(within, count),
-            valid: sector_mask(0, narrow(main_sectors.saturating_sub(start).min(SECTORS_PER_BLOCK))),
+            valid: sector_mask(
+                0,
+                narrow(main_sectors.saturating_sub(start).min(SECTORS_PER_BLOCK)),
+            ),
         }
     }
 }

@@ -9,7 +9,9 @@ use crate::engine::units::{Lbn, SECTORS_PER_BLOCK};
 use crate::engine::{Cause, Engine, ErrorClass, Request, RequestKind};
 
 fn blocks(request: &Request) -> (u64, u64) {
-    let last = request.sector.saturating_add(u64::from(request.sectors.saturating_sub(1)));
+    let last = request
+        .sector
+        .saturating_add(u64::from(request.sectors.saturating_sub(1)));
     (request.sector / SECTORS_PER_BLOCK, last / SECTORS_PER_BLOCK)
 }
 
@@ -21,7 +23,10 @@ fn overlap(one: &Request, other: &Request) -> bool {
 impl Engine {
     /// Requests that are being worked on.
     pub(in super::super) fn active_jobs(&self) -> usize {
-        self.jobs.iter().filter(|job| job.phase != Phase::Free).count()
+        self.jobs
+            .iter()
+            .filter(|job| job.phase != Phase::Free)
+            .count()
     }
 
     /// Whether [`Engine::accept`] would succeed. Refused requests stay with the shell.
@@ -52,7 +57,11 @@ impl Engine {
             let Some(request) = self.waiting.get(index).copied() else {
                 break;
             };
-            let behind_another = self.waiting.iter().take(index).any(|earlier| overlap(earlier, &request));
+            let behind_another = self
+                .waiting
+                .iter()
+                .take(index)
+                .any(|earlier| overlap(earlier, &request));
             let behind_a_job = self
                 .jobs
                 .iter()
@@ -60,7 +69,11 @@ impl Engine {
             if behind_another || behind_a_job {
                 continue;
             }
-            let Some(free) = self.jobs.iter().position(|job| job.phase == Phase::Free && job.buffer.is_some()) else {
+            let Some(free) = self
+                .jobs
+                .iter()
+                .position(|job| job.phase == Phase::Free && job.buffer.is_some())
+            else {
                 return false;
             };
             if self.waiting.remove(index).is_ok() {
@@ -85,8 +98,16 @@ impl Engine {
         job.last = last;
         job.stopped = false;
         job.changes.clear();
-        job.result = if outside { Err(ErrorClass::Media) } else { Ok(()) };
-        job.answer = if untouched { Answer::Resubmit } else { Answer::Complete };
+        job.result = if outside {
+            Err(ErrorClass::Media)
+        } else {
+            Ok(())
+        };
+        job.answer = if untouched {
+            Answer::Resubmit
+        } else {
+            Answer::Complete
+        };
         if outside || untouched {
             job.phase = Phase::Finished;
             return;

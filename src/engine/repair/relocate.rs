@@ -51,8 +51,15 @@ impl Engine {
 
     /// Takes a slot and writes the block to it.
     pub(super) fn allocate(&mut self, index: usize) {
-        let new_entry = self.jobs.get(index).is_some_and(|job| job.scratch.entry.is_none());
-        let slot = if self.entry_fits(new_entry) { self.slots.allocate() } else { None };
+        let new_entry = self
+            .jobs
+            .get(index)
+            .is_some_and(|job| job.scratch.entry.is_none());
+        let slot = if self.entry_fits(new_entry) {
+            self.slots.allocate()
+        } else {
+            None
+        };
         let Some(slot) = slot else {
             self.notices.push(Notice::SlotsExhausted);
             self.give_up_relocation(index);
@@ -86,7 +93,10 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
-        let (slot, old) = (job.scratch.slot.take(), job.scratch.entry.and_then(|entry| entry.slot));
+        let (slot, old) = (
+            job.scratch.slot.take(),
+            job.scratch.entry.and_then(|entry| entry.slot),
+        );
         match (result, slot) {
             (Ok(()), Some(slot)) => {
                 let mut mask = job.part(main_sectors).valid & !job.scratch.good;
@@ -174,12 +184,19 @@ impl Engine {
             self.kept_entries += u64::from(new_entry);
         }
         job.lbn += 1;
-        job.phase = if job.changes.len() >= CHANGES_MAXIMUM { Phase::Commit } else { Phase::Block };
+        job.phase = if job.changes.len() >= CHANGES_MAXIMUM {
+            Phase::Commit
+        } else {
+            Phase::Block
+        };
     }
 
     /// Gives back the slot that is being written.
     pub(super) fn release_current_slot(&mut self, index: usize) {
-        let slot = self.jobs.get_mut(index).and_then(|job| job.scratch.slot.take());
+        let slot = self
+            .jobs
+            .get_mut(index)
+            .and_then(|job| job.scratch.slot.take());
         if let Some(slot) = slot {
             self.slots.release(slot);
         }

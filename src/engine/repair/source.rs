@@ -31,8 +31,15 @@ impl Engine {
     }
 
     pub(super) fn whole_done(&mut self, index: usize, result: Result<(), ErrorClass>) {
-        let retries = if self.state == State::Suspending { 0 } else { self.settings.read_retries };
-        let (main_unit, slot_unit) = (self.settings.main_logical_block_sectors, self.settings.spare_logical_block_sectors);
+        let retries = if self.state == State::Suspending {
+            0
+        } else {
+            self.settings.read_retries
+        };
+        let (main_unit, slot_unit) = (
+            self.settings.main_logical_block_sectors,
+            self.settings.spare_logical_block_sectors,
+        );
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };

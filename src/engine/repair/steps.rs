@@ -63,7 +63,12 @@ impl Engine {
             Phase::Scatter => self.scattered(index, result),
             Phase::Merge => self.merged(index, result),
             Phase::Relocate => self.relocated(index, result),
-            Phase::Free | Phase::Quiesce | Phase::Block | Phase::Allocate | Phase::Commit | Phase::Finished => {}
+            Phase::Free
+            | Phase::Quiesce
+            | Phase::Block
+            | Phase::Allocate
+            | Phase::Commit
+            | Phase::Finished => {}
         }
     }
 
@@ -119,7 +124,9 @@ impl Engine {
             }
             return;
         }
-        let first_try_failed = job.request.cause != Cause::Held && job.lbn == job.last && job.request.sector / 8 == job.lbn;
+        let first_try_failed = job.request.cause != Cause::Held
+            && job.lbn == job.last
+            && job.request.sector / 8 == job.lbn;
         match entry {
             // What was decided about this block may or may not be on the spare: decide it first.
             Some(entry) if entry.uncommitted => job.phase = Phase::Commit,

@@ -25,7 +25,9 @@ fn every_slot_is_given_once_and_no_metadata_block_is() {
         assert!(layout.is_slot(slot), "{slot:?} is no slot");
         assert!(given.insert(slot), "{slot:?} is given twice");
     }
-    let expected = (0..BLOCKS as u32).filter(|block| layout.is_slot(Slot(*block))).count();
+    let expected = (0..BLOCKS as u32)
+        .filter(|block| layout.is_slot(Slot(*block)))
+        .count();
     assert_eq!(given.len(), expected);
     assert_eq!(slots.left(), 0);
     assert_eq!(slots.used(), slots.total());
@@ -46,7 +48,10 @@ fn a_released_slot_comes_back_and_a_bad_one_does_not() {
 #[test]
 fn a_slot_of_the_table_cannot_be_claimed_twice() {
     let (mut slots, layout) = fresh();
-    let slot = (0..BLOCKS as u32).map(Slot).find(|slot| layout.is_slot(*slot)).expect("a slot");
+    let slot = (0..BLOCKS as u32)
+        .map(Slot)
+        .find(|slot| layout.is_slot(*slot))
+        .expect("a slot");
     assert!(slots.claim(slot));
     assert!(!slots.claim(slot));
     assert!(!slots.claim(Slot(0)), "block 0 is metadata");
