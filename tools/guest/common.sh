@@ -86,10 +86,13 @@ unlock() {
 run_logged() {
 	local log=$1 title=$2 pid status=0 last ticks=0
 	shift 2
-	"$@" >"$log" 2>&1 9>&- &
+	# A process group of its own, so that an interrupted run ends all of it.
+	set -m
+	"$@" >"$log" 2>&1 </dev/null 9>&- &
 	pid=$!
+	set +m
 	# shellcheck disable=SC2064 # the process id of now is meant
-	trap "kill -- $pid 2>/dev/null" INT TERM
+	trap "kill -KILL -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 1
 		ticks=$((ticks + 1))

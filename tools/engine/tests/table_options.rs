@@ -57,8 +57,13 @@ fn each_refusal_names_the_word_and_the_remedy() {
         let error = parse(line).expect_err(line);
         assert_eq!(error.to_string(), sentence, "for `{line}`");
     }
-    let unknown = parse("mode remap colour blue").expect_err("unknown").to_string();
-    assert!(unknown.starts_with("option `colour` is unknown: use mode,"), "{unknown}");
+    let unknown = parse("mode remap colour blue")
+        .expect_err("unknown")
+        .to_string();
+    assert!(
+        unknown.starts_with("option `colour` is unknown: use mode,"),
+        "{unknown}"
+    );
 }
 
 proptest! {

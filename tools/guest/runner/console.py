@@ -17,6 +17,11 @@ _TROUBLE = re.compile(
 )
 # A kernel built for debugging says so at boot, and says how to read its reports.
 _HARMLESS = re.compile(r"kmemleak: .*(?:initialized|disabled|Automatic)|KernelAddressSanitizer initialized")
+# inside/start prints this when the job's command begins.
+STARTED = "guest: the command begins"
+# QEMU's translated code may still hold a breakpoint that the kernel, patching its
+# own text on another processor, has taken away.
+_EMULATOR = re.compile(r"Oops: int3")
 _LEAK = re.compile(r"^unreferenced object 0x")
 
 
@@ -46,6 +51,8 @@ class Console:
         self._rest = b""
         self.seen = False
         self.panicked = False
+        self.started = False
+        self.broken_by_emulator = False
         self.tail = []
         self.faults = []
 
@@ -69,7 +76,10 @@ class Console:
         self.tail = self.tail[1 - self.TAIL_LINES:] + [line]
         if self._watched and self._watched in line:
             self.seen = True
+        if line == STARTED:
+            self.started = True
         if trouble_in(line):
+            self.broken_by_emulator |= bool(_EMULATOR.search(line))
             if len(self.faults) < self.MOST_FAULTS:
                 self.faults.append(line)
             if "Kernel panic" in line:

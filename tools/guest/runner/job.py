@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import time
 
 TOOLS = pathlib.Path(__file__).resolve().parent.parent
 PROJECT = TOOLS.parent.parent
@@ -44,6 +43,13 @@ def output_of(*command):
     return done.stdout.split("\n")[:-1]
 
 
+def _forget_dead_runs(runs):
+    """Removes the folders of runs that were killed; names begin with the process id."""
+    for folder in runs.iterdir():
+        if not pathlib.Path("/proc", folder.name.partition(".")[0]).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 class Job:
     """Folders and images of one run; `close` removes what nobody asked to keep."""
 
@@ -56,7 +62,8 @@ class Job:
         self.modules = self._modules(arguments.modules)
         runs = self.cache / "run"
         runs.mkdir(exist_ok=True)
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.kind}.", dir=runs))
+        _forget_dead_runs(runs)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{os.getpid()}.", dir=runs))
         self.tree = self._make("tree")
         self.job = self._make("job")
         self.results = pathlib.Path(arguments.result_dir).resolve() if arguments.result_dir else self._make("results")
@@ -97,6 +104,17 @@ class Job:
             disks.append(image)
         return disks
 
+    def index_modules(self, release, stock=None):
+        """Puts the kernel's modules and those built here where modprobe looks,
+        `job`/kernel-modules. (Here, because depmod takes long in an emulator.)"""
+        base = self.job / "kernel-modules"
+        folder = base / "lib" / "modules" / release
+        if stock:
+            shutil.copytree(stock, folder, symlinks=True, ignore=shutil.ignore_patterns("vmlinuz*"))
+        shutil.copytree(self.modules, folder / "updates")
+        script = '. "$0"; in_root depmod -b "$1" "$2" 2>&1 | grep -v "modules\\.\\(order\\|builtin\\)" >&2 || true'
+        output_of("bash", "-c", script, TOOLS / "common.sh", base, release)
+
     def describe(self, disk_names, result_disk):
         """Writes what the guest's first process reads (inside/start)."""
         (self.job / "command").write_bytes(b"".join(os.fsencode(word) + b"\0" for word in self.command))
@@ -106,7 +124,6 @@ class Job:
             f"GUEST_RESULT_DISK={result_disk}\n"
             f"GUEST_LEAK_SCAN={'yes' if self.leak_scan else ''}\n"
             f"GUEST_TREE='{self.tree}'\n"
-            f"GUEST_TIME={int(time.time())}\n"
         )
 
     def assembled(self, results, *command):

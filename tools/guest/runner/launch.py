@@ -30,6 +30,8 @@ def watch(command, console, seconds, until_seen):
     read to its end, so nothing of the guest is alive on return."""
     # A pipe that stays empty, not /dev/null: User-mode Linux polls its console's
     # input, which /dev/null does not support.
+    # Should this process be killed, the guest goes too.
+    command = ["setpriv", "--pdeathsig", "KILL", *command]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     )
@@ -67,15 +69,24 @@ def watch(command, console, seconds, until_seen):
 
 
 def run(command, job, collect, arguments):
-    """Runs the guest to its end and returns the runner's exit status."""
+    """Runs the guest to its end and returns the runner's exit status. A guest that
+    the emulator broke while it booted is started once more."""
     (job.results / ".status").unlink(missing_ok=True)
+    verdict, console = _once(command, job, arguments)
+    if console.broken_by_emulator and not console.started:
+        print(f"guest {job.kind}: the emulator broke the booting kernel, booting again", file=sys.stderr)
+        verdict, console = _once(command, job, arguments)
+    if verdict != "cut":
+        collect(job)
+    return _verdict(verdict, job, console, arguments)
+
+
+def _once(command, job, arguments):
     echo = sys.stdout.buffer if arguments.console else None
     with job.log.open("wb") as log:
         console = Console(log, echo, arguments.power_cut_on)
         verdict = watch(command, console, arguments.timeout, bool(arguments.power_cut_on))
-    if verdict != "cut":
-        collect(job)
-    return _verdict(verdict, job, console, arguments)
+    return verdict, console
 
 
 def _verdict(verdict, job, console, arguments):

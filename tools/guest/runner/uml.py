@@ -6,6 +6,7 @@ def prepare(job):
     """The command line that boots the guest."""
     names = [f"/dev/ubd{chr(ord('a') + number)}" for number in range(len(job.disks))]
     job.describe(names, "")
+    job.index_modules((job.kernel / "include" / "config" / "kernel.release").read_text().strip())
     command = [
         job.kernel / "linux", f"mem={job.memory}M", "ncpus=2", "seccomp=on",
         "root=/dev/root", "rootfstype=hostfs", f"rootflags={job.tree}", "ro",

@@ -30,7 +30,9 @@ pub struct Disk {
     current: Vec<Sector>,
     volatile: BTreeMap<u64, Vec<Volatile>>,
     /// Sectors whose reads fail until they are overwritten.
-    pub unreadable: BTreeSet<u64>,
+    unreadable: BTreeSet<u64>,
+    /// Those whose reads fail again after a crash that drops what was written over them.
+    durably_unreadable: BTreeSet<u64>,
     /// Sectors whose writes fail.
     pub unwritable: BTreeSet<u64>,
     /// Everything fails, for reasons other than the medium.
@@ -47,10 +49,22 @@ impl Disk {
             durable,
             volatile: BTreeMap::new(),
             unreadable: BTreeSet::new(),
+            durably_unreadable: BTreeSet::new(),
             unwritable: BTreeSet::new(),
             lost: false,
             clock: 0,
         }
+    }
+
+    /// Makes the reads of a sector fail until it is overwritten.
+    pub fn make_unreadable(&mut self, at: u64) {
+        self.unreadable.insert(at);
+        self.durably_unreadable.insert(at);
+    }
+
+    /// The sectors whose reads fail.
+    pub fn unreadable(&self) -> &BTreeSet<u64> {
+        &self.unreadable
     }
 
     /// Size in sectors.
@@ -96,7 +110,13 @@ impl Disk {
     }
 
     /// Ends a write.
-    pub fn complete_write(&mut self, write: u64, sector: u64, sectors: u32, fua: bool) -> Result<(), ErrorClass> {
+    pub fn complete_write(
+        &mut self,
+        write: u64,
+        sector: u64,
+        sectors: u32,
+        fua: bool,
+    ) -> Result<(), ErrorClass> {
         self.clock += 1;
         let clock = self.clock;
         let range = sector..sector + u64::from(sectors);
@@ -112,7 +132,11 @@ impl Disk {
                 }
             }
             if !written {
-                result = Err(if self.unwritable.contains(&at) { ErrorClass::Media } else { TRANSPORT_ERROR });
+                result = Err(if self.unwritable.contains(&at) {
+                    ErrorClass::Media
+                } else {
+                    TRANSPORT_ERROR
+                });
                 break;
             }
         }
@@ -147,10 +171,15 @@ impl Disk {
         let Some(values) = self.volatile.get_mut(&at) else {
             return;
         };
-        let newest = values.iter().filter(|value| qualifies(value)).max_by_key(|value| value.done).cloned();
+        let newest = values
+            .iter()
+            .filter(|value| qualifies(value))
+            .max_by_key(|value| value.done)
+            .cloned();
         if let Some(newest) = newest {
             values.retain(|value| value.done.is_none_or(|done| Some(done) > newest.done));
             self.durable[at as usize] = newest.value;
+            self.durably_unreadable.remove(&at);
         }
         if values.is_empty() {
             self.volatile.remove(&at);
@@ -177,7 +206,7 @@ impl Disk {
     /// The disk after a crash that left these sectors as given and all others durable.
     pub fn crashed(&self, decided: &[(u64, Sector)]) -> Self {
         let mut durable = self.durable.clone();
-        let mut unreadable = self.unreadable.clone();
+        let mut unreadable = self.durably_unreadable.clone();
         for (at, value) in decided {
             if !Rc::ptr_eq(&durable[*at as usize], value) {
                 unreadable.remove(at);
@@ -188,11 +217,24 @@ impl Disk {
             current: durable.clone(),
             durable,
             volatile: BTreeMap::new(),
+            durably_unreadable: unreadable.clone(),
             unreadable,
             unwritable: self.unwritable.clone(),
             lost: false,
             clock: 0,
         }
+    }
+
+    /// Whether a crash now would leave the same content on both disks, with every write in flight dropped.
+    pub fn holds_the_same_as(&self, other: &Self) -> bool {
+        self.durable == other.durable && self.volatile.is_empty() == other.volatile.is_empty()
+    }
+
+    /// Flips the lowest bit of one byte of a sector from outside, durably.
+    pub fn flip(&mut self, at: u64, byte: usize) {
+        let mut value = *self.durable[at as usize];
+        value[byte] ^= 1;
+        self.damage(at..at + 1, |_| Rc::new(value));
     }
 
     /// Overwrites sectors from outside, durably.

@@ -9,7 +9,7 @@ use crate::model::{Model, Value};
 use crate::rng::Rng;
 use crate::world::{marked, Ask, World, Wrong};
 use dm_spare_engine::format::Layout;
-use dm_spare_engine::Settings;
+use dm_spare_engine::{Event, Settings};
 
 /// Sectors of main: two blocks and a half.
 pub const MAIN_SECTORS: u64 = 20;
@@ -62,7 +62,9 @@ pub fn settings() -> Settings {
 pub fn blank_disks(settings: &Settings) -> Disks {
     [
         Disk::new(settings.main_sectors, |at| marked(MAIN_MARKS + at)),
-        Disk::new(settings.spare_sectors, |at| marked(if at < 8 { 0 } else { SPARE_MARKS + at })),
+        Disk::new(settings.spare_sectors, |at| {
+            marked(if at < 8 { 0 } else { SPARE_MARKS + at })
+        }),
     ]
 }
 
@@ -79,30 +81,60 @@ pub fn initial_model(settings: &Settings, unreadable: &[u64]) -> Model {
 
 /// The operations that sequences are made of.
 pub fn alphabet() -> Vec<Ask> {
-    let write = |sector, sectors, fua| Ask::Write { sector, sectors, fua };
+    let write = |sector, sectors, fua| Ask::Write {
+        sector,
+        sectors,
+        fua,
+    };
     vec![
         write(0, 8, false),
         write(0, 8, true),
         write(2, 3, false),
         write(4, 8, false),
         write(12, 8, true),
-        Ask::Zero { sector: 0, sectors: 4 },
+        Ask::Zero {
+            sector: 0,
+            sectors: 4,
+        },
         Ask::Flush,
-        Ask::Read { sector: 0, sectors: 8 },
-        Ask::Read { sector: 0, sectors: 20 },
+        Ask::Read {
+            sector: 0,
+            sectors: 8,
+        },
+        Ask::Read {
+            sector: 0,
+            sectors: 20,
+        },
     ]
 }
 
-/// The conditions of main's blocks that are tried.
-pub fn conditions() -> Vec<[Condition; 3]> {
+/// Where a sequence begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Case {
+    /// What is wrong with main's blocks.
+    pub conditions: [Condition; 3],
+    /// Suspends and resumes before, which fill the log: two commits each.
+    pub suspends: usize,
+}
+
+/// The beginnings that are tried.
+pub fn cases() -> Vec<Case> {
     use Condition::{Both, Good, Unreadable, Unwritable};
-    vec![
-        [Unreadable, Good, Good],
-        [Unwritable, Good, Good],
-        [Both, Good, Good],
-        [Both, Unwritable, Unreadable],
-        [Unwritable, Both, Both],
+    // With seven suspends the first commit of the sequence fills half of the log, and a checkpoint begins.
+    [
+        ([Unreadable, Good, Good], 0),
+        ([Unwritable, Good, Good], 0),
+        ([Both, Good, Good], 0),
+        ([Both, Unwritable, Unreadable], 0),
+        ([Unwritable, Both, Both], 0),
+        ([Both, Unwritable, Unreadable], 7),
     ]
+    .into_iter()
+    .map(|(conditions, suspends)| Case {
+        conditions,
+        suspends,
+    })
+    .collect()
 }
 
 /// How thorough to be.
@@ -129,7 +161,13 @@ impl Run {
     }
 
     /// Recovers an image, with crashes on the way if `again`, and reads everything.
-    fn recover(&mut self, disks: Disks, model: Model, marks: u64, again: bool) -> Result<(), Wrong> {
+    fn recover(
+        &mut self,
+        disks: Disks,
+        model: Model,
+        marks: u64,
+        again: bool,
+    ) -> Result<(), Wrong> {
         self.tally.recoveries += 1;
         let mut world = World::new(self.settings, disks, model, marks);
         let nonce = self.nonce();
@@ -138,7 +176,9 @@ impl Run {
         while world.step(&mut |_| 0)? {
             if again && world.version != version {
                 version = world.version;
-                for image in crash_images(&world.disks, self.depth.images_in_recovery, &mut self.rng) {
+                for image in
+                    crash_images(&world.disks, self.depth.images_in_recovery, &mut self.rng)
+                {
                     self.recover(image, world.model.crashed(), marks, false)
                         .map_err(|wrong| format!("in a recovery that crashed: {wrong}"))?;
                 }
@@ -153,8 +193,16 @@ impl Run {
         if again {
             // What was read must stay, whatever the recovery left in the caches.
             let image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-            self.recover(image, world.model.crashed(), marks, false)
+            self.recover(image.clone(), world.model.crashed(), marks, false)
                 .map_err(|wrong| format!("after another crash: {wrong}"))?;
+            for copy in 0..2 {
+                let mut image = image.clone();
+                destroy_copy(&mut image[1], copy);
+                self.recover(image, world.model.crashed(), marks, false)
+                    .map_err(|wrong| {
+                        format!("after another crash, with copy {copy} destroyed: {wrong}")
+                    })?;
+            }
         }
         Ok(())
     }
@@ -162,7 +210,10 @@ impl Run {
     /// Tries the crashes that are possible now.
     fn crash(&mut self, world: &World) -> Result<(), Wrong> {
         let model = world.model.crashed();
-        for (number, image) in crash_images(&world.disks, self.depth.images, &mut self.rng).into_iter().enumerate() {
+        for (number, image) in crash_images(&world.disks, self.depth.images, &mut self.rng)
+            .into_iter()
+            .enumerate()
+        {
             let again = self.depth.images_in_recovery != 0 && number < 3;
             self.recover(image, model.clone(), world.marks(), again)?;
         }
@@ -172,18 +223,28 @@ impl Run {
             destroy_copy(&mut image[1], copy);
             self.recover(image, model.clone(), world.marks(), false)
                 .map_err(|wrong| format!("with copy {copy} destroyed: {wrong}"))?;
+            let mut image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
+            rot_copy(&mut image[1], copy);
+            self.recover(image, model.clone(), world.marks(), false)
+                .map_err(|wrong| format!("with copy {copy} rotten: {wrong}"))?;
         }
         Ok(())
     }
 
-    fn sequence(&mut self, formatted: &Disks, conditions: [Condition; 3], asks: &[Ask]) -> Result<(), Wrong> {
+    fn sequence(&mut self, formatted: &Disks, case: &Case, asks: &[Ask]) -> Result<(), Wrong> {
         self.tally.cases += 1;
         let mut disks = formatted.clone();
-        let unreadable = apply(&mut disks[0], conditions);
+        let unreadable = apply(&mut disks[0], case.conditions);
         let model = initial_model(&self.settings, &unreadable);
         let mut world = World::new(self.settings, disks, model, 0);
         let nonce = self.nonce();
         world.bring_up(nonce)?;
+        for _ in 0..case.suspends {
+            world.engine.handle(Event::Suspend { noflush: false });
+            world.settle()?;
+            world.engine.handle(Event::Resume);
+            world.settle()?;
+        }
         let mut version = world.version;
         for ask in asks {
             world.ask(*ask)?;
@@ -208,9 +269,22 @@ impl Run {
 pub fn destroy_copy(spare: &mut Disk, copy: u8) {
     if let Some(layout) = Layout::new(spare.sectors() / 8, 2) {
         let start = layout.superblock(copy) * 8;
-        spare.damage(start..start + layout.copy_blocks() * 8, |at| rubbish(at));
+        spare.damage(start..start + layout.copy_blocks() * 8, rubbish);
     }
 }
+
+/// Flips one bit in the first record of every metadata block of one copy.
+pub fn rot_copy(spare: &mut Disk, copy: u8) {
+    if let Some(layout) = Layout::new(spare.sectors() / 8, 2) {
+        let start = layout.superblock(copy);
+        for block in start..start + layout.copy_blocks() {
+            spare.flip(block * 8, FIRST_RECORD_SLOT);
+        }
+    }
+}
+
+/// The byte of a block that holds the low half of the first record's slot.
+const FIRST_RECORD_SLOT: usize = 104;
 
 fn rubbish(at: u64) -> Sector {
     marked(SPARE_MARKS + (1 << 20) + at)
@@ -223,24 +297,30 @@ fn apply(main: &mut Disk, conditions: [Condition; 3]) -> Vec<u64> {
         match condition {
             Condition::Good => {}
             Condition::Unreadable => {
-                main.unreadable.insert(first + 3);
+                main.make_unreadable(first + 3);
             }
             Condition::Unwritable => {
                 main.unwritable.insert(first + 2);
             }
             Condition::Both => {
-                main.unreadable.extend([first + 1, first + 2]);
+                main.make_unreadable(first + 1);
+                main.make_unreadable(first + 2);
                 main.unwritable.extend([first + 1, first + 2]);
             }
         }
     }
-    main.unreadable.iter().copied().collect()
+    main.unreadable().iter().copied().collect()
 }
 
 /// Formats the tiny device, with a crash at every change on the way.
 fn format(run: &mut Run) -> Result<Disks, Wrong> {
     let settings = run.settings;
-    let mut world = World::new(settings, blank_disks(&settings), initial_model(&settings, &[]), 0);
+    let mut world = World::new(
+        settings,
+        blank_disks(&settings),
+        initial_model(&settings, &[]),
+        0,
+    );
     let nonce = run.nonce();
     world.activate(nonce);
     let mut version = world.version;
@@ -248,8 +328,13 @@ fn format(run: &mut Run) -> Result<Disks, Wrong> {
         if world.version != version {
             version = world.version;
             for image in crash_images(&world.disks, run.depth.images, &mut run.rng) {
-                run.recover(image, world.model.crashed(), 0, run.depth.images_in_recovery != 0)
-                    .map_err(|wrong| format!("formatting crashed: {wrong}"))?;
+                run.recover(
+                    image,
+                    world.model.crashed(),
+                    0,
+                    run.depth.images_in_recovery != 0,
+                )
+                .map_err(|wrong| format!("formatting crashed: {wrong}"))?;
             }
         }
     }
@@ -276,7 +361,7 @@ pub fn run(length: usize, depth: Depth, part: usize, parts: usize) -> Result<Tal
     let formatted = format(&mut run)?;
     let alphabet = alphabet();
     let mut number = 0;
-    for conditions in conditions() {
+    for case in cases() {
         for code in 0..alphabet.len().pow(length as u32) {
             number += 1;
             if number % parts != part {
@@ -290,8 +375,8 @@ pub fn run(length: usize, depth: Depth, part: usize, parts: usize) -> Result<Tal
                     ask
                 })
                 .collect();
-            run.sequence(&formatted, conditions, &asks)
-                .map_err(|wrong| format!("{conditions:?} {asks:?}: {wrong}"))?;
+            run.sequence(&formatted, &case, &asks)
+                .map_err(|wrong| format!("{case:?} {asks:?}: {wrong}"))?;
         }
     }
     Ok(run.tally)

@@ -17,7 +17,9 @@ pub fn crash_images(disks: &Disks, cap: usize, rng: &mut Rng) -> Vec<Disks> {
         .enumerate()
         .flat_map(|(leg, list)| list.iter().map(move |(at, states)| (leg, *at, states)))
         .collect();
-    let combinations = places.iter().try_fold(1usize, |product, place| product.checked_mul(place.2.len()));
+    let combinations = places
+        .iter()
+        .try_fold(1usize, |product, place| product.checked_mul(place.2.len()));
     let mut choices: Vec<Vec<usize>> = Vec::new();
     match combinations {
         Some(count) if count <= cap => {
@@ -48,7 +50,12 @@ pub fn crash_images(disks: &Disks, cap: usize, rng: &mut Rng) -> Vec<Disks> {
                 choices.push(missing);
             }
             for _ in 0..cap / 4 {
-                choices.push(places.iter().map(|place| rng.below(place.2.len())).collect());
+                choices.push(
+                    places
+                        .iter()
+                        .map(|place| rng.below(place.2.len()))
+                        .collect(),
+                );
             }
         }
     }

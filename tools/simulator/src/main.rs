@@ -56,7 +56,8 @@ fn main() -> ExitCode {
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
-    let tally = random::run(seed, options.steps, options.trace).map_err(|wrong| format!("seed {seed}: {wrong}"))?;
+    let tally = random::run(seed, options.steps, options.trace)
+        .map_err(|wrong| format!("seed {seed}: {wrong}"))?;
     println!("seed {seed}: {tally:?}");
     Ok(())
 }
@@ -99,8 +100,11 @@ fn random_part(options: &Options) -> Result<(), String> {
                 let mut seed = first + part;
                 let mut total = (0u64, random::Tally::default());
                 while begin.elapsed() < limit {
-                    let tally = random::run(seed, steps, false)
-                        .map_err(|wrong| format!("seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"))?;
+                    let tally = random::run(seed, steps, false).map_err(|wrong| {
+                        format!(
+                            "seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"
+                        )
+                    })?;
                     total.0 += 1;
                     total.1.operations += tally.operations;
                     total.1.crashes += tally.crashes;

@@ -74,7 +74,11 @@ impl Model {
     /// A write has been acknowledged.
     pub fn acknowledge(&mut self, operation: usize, at: u64, durable: bool) {
         let sector = &mut self.sectors[at as usize];
-        let Some(index) = sector.since.iter().position(|written| written.operation == operation) else {
+        let Some(index) = sector
+            .since
+            .iter()
+            .position(|written| written.operation == operation)
+        else {
             return;
         };
         sector.since[index].acknowledged = true;
@@ -92,7 +96,12 @@ impl Model {
             .map(|sector| FlushPoint {
                 settled: sector.settled,
                 floor: allowed_now(sector),
-                acknowledged: sector.since.iter().filter(|w| w.acknowledged).map(|w| w.operation).collect(),
+                acknowledged: sector
+                    .since
+                    .iter()
+                    .filter(|w| w.acknowledged)
+                    .map(|w| w.operation)
+                    .collect(),
             })
             .collect()
     }
@@ -104,7 +113,9 @@ impl Model {
             if sector.settled == point.settled {
                 sector.settled += 1;
                 sector.floor.clone_from(&point.floor);
-                sector.since.retain(|written| !point.acknowledged.contains(&written.operation));
+                sector
+                    .since
+                    .retain(|written| !point.acknowledged.contains(&written.operation));
             }
         }
     }
@@ -142,7 +153,10 @@ impl Model {
 }
 
 fn allowed_now(sector: &SectorModel) -> Vec<Value> {
-    let newest = sector.since.iter().rposition(|written| written.acknowledged);
+    let newest = sector
+        .since
+        .iter()
+        .rposition(|written| written.acknowledged);
     let (mut values, rest) = match newest {
         Some(index) => (vec![sector.since[index].value], &sector.since[index + 1..]),
         None => (sector.floor.clone(), &sector.since[..]),

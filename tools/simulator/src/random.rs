@@ -29,16 +29,27 @@ struct Plan {
     settings: Settings,
     /// Time-outs and a spare that is lost for a while: writes may fail.
     faulty: bool,
+    /// So few slots that they run out: writes may fail.
+    scarce: bool,
+    /// Sectors of a logical block: 1 or 8.
+    unit: u32,
 }
 
 fn plan(seed: u64) -> Plan {
     let mut rng = Rng::new(seed);
-    let main_blocks = 4 + rng.below(60) as u64;
+    let main_blocks = 2 + rng.below(if seed % 2 == 0 { 4 } else { 60 }) as u64;
+    let unit = if rng.one_in(4) { 8 } else { 1 };
+    let scarce = rng.one_in(6);
+    let tail = if unit == 1 { rng.below(8) as u64 } else { 0 };
     let settings = Settings {
-        main_sectors: main_blocks * 8 - rng.below(8) as u64,
-        spare_sectors: (200 + rng.below(200) as u64) * 8,
-        main_logical_block_sectors: 1,
-        spare_logical_block_sectors: 1,
+        main_sectors: main_blocks * 8 - tail,
+        spare_sectors: if scarce {
+            164
+        } else {
+            200 + rng.below(200) as u64
+        } * 8,
+        main_logical_block_sectors: unit,
+        spare_logical_block_sectors: if rng.one_in(2) { unit } else { 1 },
         read_retries: rng.below(3) as u32,
         metadata_copies: 2 + rng.below(3) as u32,
         expected_uuid: None,
@@ -47,7 +58,13 @@ fn plan(seed: u64) -> Plan {
         jobs: 1 + rng.below(8) as u32,
     };
     let faulty = rng.one_in(3);
-    Plan { rng, settings, faulty }
+    Plan {
+        rng,
+        settings,
+        faulty,
+        scarce,
+        unit,
+    }
 }
 
 impl Plan {
@@ -58,9 +75,14 @@ impl Plan {
             2 => 1 + self.rng.below(24),
             _ => 8 * (1 + self.rng.below(4)),
         };
-        let sectors = (sectors as u64).min(self.settings.main_sectors);
-        let mut sector = self.rng.below((self.settings.main_sectors - sectors + 1) as usize) as u64;
-        if self.rng.one_in(2) {
+        let unit = u64::from(self.unit);
+        let sectors = (sectors as u64)
+            .next_multiple_of(unit)
+            .min(self.settings.main_sectors);
+        let mut sector =
+            self.rng
+                .below((self.settings.main_sectors - sectors + 1) as usize) as u64;
+        if self.rng.one_in(2) || unit == 8 {
             sector -= sector % 8;
         }
         // CAST: at most 32.
@@ -84,15 +106,14 @@ impl Plan {
     /// A new bad sector somewhere.
     fn spoil(&mut self, world: &mut World) {
         let at = self.rng.below(self.settings.main_sectors as usize) as u64;
-        match self.rng.below(4) {
-            0 => {
-                world.spoil(at);
-            }
+        match self.rng.below(5) {
+            0 => world.spoil(at, self.unit.into()),
+            3 => world.spoil_slot_of(at, self.unit.into()),
             1 => {
                 world.disks[0].unwritable.insert(at);
             }
             2 => {
-                world.spoil(at);
+                world.spoil(at, self.unit.into());
                 world.disks[0].unwritable.insert(at);
             }
             _ => self.spoil_slot(world),
@@ -106,7 +127,7 @@ impl Plan {
             return;
         };
         let block = self.rng.below((self.settings.spare_sectors / 8) as usize) as u32;
-        if layout.is_slot(Slot(block)) && world.engine.snapshot().slots_left() > 60 {
+        if layout.is_slot(Slot(block)) && world.engine.snapshot().slots_left() > 100 {
             let sector = u64::from(block) * 8 + self.rng.below(8) as u64;
             world.disks[1].unwritable.insert(sector);
         }
@@ -119,21 +140,30 @@ trait SlotsLeft {
 
 impl SlotsLeft for dm_spare_engine::Status {
     fn slots_left(&self) -> u64 {
-        self.slots_total.saturating_sub(self.slots_used + self.slots_bad)
+        self.slots_total
+            .saturating_sub(self.slots_used + self.slots_bad)
     }
 }
 
 fn overlaps_open_write(world: &World, ask: Ask) -> bool {
     let range = |ask: Ask| match ask {
-        Ask::Write { sector, sectors, .. } | Ask::Zero { sector, sectors } => Some((sector, sector + u64::from(sectors))),
+        Ask::Write {
+            sector, sectors, ..
+        }
+        | Ask::Zero { sector, sectors } => Some((sector, sector + u64::from(sectors))),
         Ask::Read { .. } | Ask::Flush => None,
     };
     let Some((first, end)) = range(ask) else {
         return false;
     };
-    world.operations.iter().filter(|operation| !operation.done).any(|operation| {
-        range(operation.ask).is_some_and(|(other_first, other_end)| first < other_end && other_first < end)
-    })
+    world
+        .operations
+        .iter()
+        .filter(|operation| !operation.done)
+        .any(|operation| {
+            range(operation.ask)
+                .is_some_and(|(other_first, other_end)| first < other_end && other_first < end)
+        })
 }
 
 /// Runs one seed.
@@ -145,12 +175,18 @@ pub fn run(seed: u64, length: usize, trace: bool) -> Result<Tally, Wrong> {
     let mut plan = plan(seed);
     let settings = plan.settings;
     let mut tally = Tally::default();
-    let mut world = World::new(settings, blank_disks(&settings), initial_model(&settings, &[]), 0);
+    let mut world = World::new(
+        settings,
+        blank_disks(&settings),
+        initial_model(&settings, &[]),
+        0,
+    );
     world.trace = trace;
     let nonce = plan.rng.draw();
     world.bring_up(nonce)?;
     for _ in 0..length {
-        world.faults = plan.faulty;
+        world.faults = plan.faulty || plan.scarce;
+        world.slow_users = plan.rng.one_in(2);
         busy_while(&mut plan, &mut world)?;
         match plan.rng.below(40) {
             0..=2 => plan.spoil(&mut world),
@@ -195,7 +231,12 @@ fn suspend_and_resume(plan: &mut Plan, world: &mut World) -> Result<(), Wrong> {
     let noflush = plan.faulty && plan.rng.one_in(2);
     let before = world.suspended.len();
     world.engine.handle(Event::Suspend { noflush });
+    let mut steps = 0;
     while world.suspended.len() == before {
+        steps += 1;
+        if steps > 100_000 {
+            return Err("a suspend takes for ever".into());
+        }
         let rng = &mut plan.rng;
         if !world.step(&mut |count| rng.below(count))? {
             return Err("a suspend is never answered".into());
@@ -224,6 +265,7 @@ fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wron
     let image = images.swap_remove(plan.rng.below(images.len()));
     let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
     next.trace = world.trace;
+    next.faults = plan.scarce;
     let nonce = plan.rng.draw();
     next.bring_up(nonce)?;
     next.read_all()?;
