@@ -82,6 +82,11 @@ pub struct Engine {
     kept_entries: u64,
     notices: Notices,
     counters: Counters,
+    /// Nothing of main could be read when it was last tried.
+    main_is_gone: bool,
+    /// Commits to go by between attempts to take a copy in again, and the count at which the next is due.
+    rejoin_wait: u64,
+    rejoin_at: u64,
     /// Requests are handed back instead of served.
     noflush: bool,
     /// Suspends that were not answered yet.
@@ -130,6 +135,9 @@ impl Engine {
             kept_entries: 0,
             notices: Notices::new(),
             counters: Counters::default(),
+            main_is_gone: false,
+            rejoin_wait: 0,
+            rejoin_at: 0,
             noflush: false,
             suspends: 0,
             clean: false,
@@ -178,6 +186,7 @@ impl Engine {
                 self.suspends = self.suspends.saturating_add(1);
                 self.noflush = noflush;
                 self.marker_failed = false;
+                self.rejoin_at = self.counters.commits;
                 if self.is_in_service() {
                     self.state = State::Suspending;
                 }
@@ -234,6 +243,7 @@ impl Engine {
             lost_sectors: counters.lost_sectors,
             healed_blocks: counters.healed_blocks,
             not_remapped: counters.not_remapped,
+            main_gone: counters.main_gone,
             copy_failures: counters.copy_failures,
             commit_timeouts: counters.commit_timeouts,
             uncommitted: self.lineage.broken,
@@ -255,6 +265,15 @@ impl Engine {
 
     fn main_blocks(&self) -> u64 {
         self.settings.main_sectors.div_ceil(SECTORS_PER_BLOCK)
+    }
+
+    /// One bit for each sector of a block that exists on main.
+    fn valid_sectors(&self, lbn: Lbn) -> u8 {
+        let left = self
+            .settings
+            .main_sectors
+            .saturating_sub(lbn.first_sector());
+        units::sector_mask(0, u32::try_from(left).unwrap_or(u32::MAX))
     }
 
     fn spare_blocks(&self) -> u64 {
@@ -297,6 +316,7 @@ impl Engine {
 
     fn resume(&mut self) {
         self.noflush = false;
+        self.keep_handed_back();
         if self.is_in_service() {
             self.state = State::Active;
         }
@@ -309,6 +329,7 @@ impl Engine {
             for index in 0..self.jobs.len() {
                 progress |= self.advance_job(index);
             }
+            progress |= self.advance_loader();
             progress |= self.advance_commit();
             progress |= self.advance_checkpoint();
             if !progress {

@@ -176,6 +176,8 @@ impl Device {
             "it is in use by a file system, a partition or another target"
         } else if error == ENODEV || error == ENOENT || error == ENXIO {
             "check its name"
+        } else if error == ENOMEM {
+            "the kernel has not enough free memory"
         } else if error == EACCES || error == EPERM || error == EROFS {
             "it is read-only; make it writable or load the table read-only"
         } else {

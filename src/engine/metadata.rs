@@ -79,7 +79,20 @@ impl Lineage {
     }
 }
 
+/// Most commits between two attempts to take a copy in again.
+const REJOIN_WAIT_MAXIMUM: u64 = 1024;
+
 impl Engine {
+    /// Whether a checkpoint should be written for the sake of a copy that is out.
+    pub(super) fn rejoin_is_due(&self) -> bool {
+        self.counters.commits >= self.rejoin_at
+            && (0..self.copy_count()).any(|copy| {
+                self.copies.get(copy) == Some(&CopyState::Out)
+                    && self.commit.lane.is_free(copy)
+                    && self.checkpoint.lane.is_free(copy)
+            })
+    }
+
     /// One bit for each copy in a state.
     pub(super) fn copies_in(&self, state: CopyState) -> u8 {
         let mut mask = 0;
@@ -106,6 +119,12 @@ impl Engine {
         if *state != CopyState::Out {
             *state = CopyState::Out;
             self.counters.copy_failures += 1;
+            // A first attempt to take it in again after the next commit, then more and more rarely.
+            self.rejoin_wait = self
+                .rejoin_wait
+                .saturating_mul(2)
+                .clamp(1, REJOIN_WAIT_MAXIMUM);
+            self.rejoin_at = self.counters.commits.saturating_add(self.rejoin_wait);
             // CAST: less than four.
             self.notices.push(Notice::CopyFailed { copy: copy as u8 });
         }

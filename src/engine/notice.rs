@@ -66,6 +66,8 @@ pub enum Notice {
         /// The transaction.
         tid: Tid,
     },
+    /// Nothing of main can be read.
+    MainGone,
     /// Few slots are left.
     SlotsLow {
         /// How many.
@@ -135,6 +137,10 @@ impl fmt::Display for Notice {
             Notice::CommitFailed { tid } => {
                 write!(out, "metadata commit {} reached no copy", tid.0)
             }
+            Notice::MainGone => write!(
+                out,
+                "nothing of main can be read: it is taken for gone, and no block is remapped"
+            ),
             Notice::SlotsLow { left } => write!(out, "only {left} slots are left"),
             Notice::SlotsExhausted => write!(out, "no slot is left"),
             Notice::NoticesLost { count } => write!(out, "{count} notices were dropped"),

@@ -40,6 +40,20 @@ pub enum Refusal {
         /// Asked for.
         expected: [u8; 16],
     },
+    /// A read failed for a reason that is not about the medium.
+    ReadFailed {
+        /// The block of the spare.
+        block: u64,
+        /// How it failed.
+        class: ErrorClass,
+    },
+    /// The set has another number of copies than the table line asks for.
+    Copies {
+        /// Recorded.
+        recorded: u8,
+        /// Asked for.
+        given: u32,
+    },
     /// The set belongs to a main of another size.
     MainSize {
         /// Recorded, in sectors.
@@ -111,6 +125,7 @@ impl Refusal {
         matches!(
             self,
             Refusal::Unreadable(_)
+                | Refusal::ReadFailed { .. }
                 | Refusal::Damaged { .. }
                 | Refusal::NoCheckpoint
                 | Refusal::LogGap { .. }
@@ -166,6 +181,15 @@ impl fmt::Display for Refusal {
                 "the spare belongs to set {} and the table asks for {}; use the spare of that set",
                 Uuid(found),
                 Uuid(expected)
+            ),
+            Refusal::ReadFailed { block, class } => write!(
+                out,
+                "block {block} of the spare cannot be read now ({class}); nothing was changed, try again"
+            ),
+            Refusal::Copies { recorded, given } => write!(
+                out,
+                "the set has {recorded} copies of the metadata and the table asks for {given}; \
+                 leave metadata_copies out or ask for {recorded}"
             ),
             Refusal::MainSize { recorded, given } => write!(
                 out,

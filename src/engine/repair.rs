@@ -8,6 +8,7 @@
 
 pub(super) mod commit;
 pub(super) mod job;
+mod probe;
 mod queue;
 mod relocate;
 mod source;

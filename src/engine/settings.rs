@@ -20,8 +20,8 @@ pub struct Settings {
     pub spare_logical_block_sectors: u32,
     /// Further reads of a whole block after a media error, before sector by sector: 0 to 100.
     pub read_retries: u32,
-    /// Copies of the metadata of a set that is formatted: 2 to 4.
-    pub metadata_copies: u32,
+    /// Copies of the metadata: 2 to 4. None: two when formatting, and whatever an existing set has.
+    pub metadata_copies: Option<u32>,
     /// The only set that may be loaded.
     pub expected_uuid: Option<[u8; 16]>,
     /// How long a metadata write may take, in milliseconds: 1 to 600,000.
@@ -117,8 +117,9 @@ impl Settings {
             1,
             MAIN_SECTORS_MAXIMUM,
         )?;
-        let minimum = layout::minimum_spare_blocks(self.metadata_copies.clamp(2, 4))
-            .saturating_mul(SECTORS_PER_BLOCK);
+        let copies = self.metadata_copies.unwrap_or(layout::COPIES_DEFAULT);
+        let minimum =
+            layout::minimum_spare_blocks(copies.clamp(2, 4)).saturating_mul(SECTORS_PER_BLOCK);
         if self.spare_sectors < minimum {
             return Err(SettingsError::SpareTooSmall {
                 spare_sectors: self.spare_sectors,
@@ -150,12 +151,7 @@ impl Settings {
             0,
             100,
         )?;
-        in_range(
-            "the number of metadata copies",
-            self.metadata_copies.into(),
-            2,
-            4,
-        )?;
+        in_range("the number of metadata copies", copies.into(), 2, 4)?;
         in_range(
             "the commit time-out in ms",
             self.commit_timeout_milliseconds.into(),

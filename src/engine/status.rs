@@ -70,6 +70,8 @@ pub struct Status {
     pub healed_blocks: u64,
     /// Blocks that found no slot.
     pub not_remapped: u64,
+    /// Requests that failed because nothing of main could be read.
+    pub main_gone: u64,
     /// Times a copy was left out.
     pub copy_failures: u64,
     /// Metadata writes that took too long.

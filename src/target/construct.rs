@@ -44,7 +44,6 @@ use super::{
     name::Name,
     options::{
         Options,
-        METADATA_COPIES_MIN,
         OPTION_WORDS_MAX, //
     },
     ownership::Ownership,
@@ -185,7 +184,7 @@ fn settings(main: &Device, spare: &Device, options: &Options) -> Result<Settings
         main_logical_block_sectors: logical_block_sectors(main)?,
         spare_logical_block_sectors: logical_block_sectors(spare)?,
         read_retries: options.read_retries,
-        metadata_copies: options.metadata_copies.unwrap_or(METADATA_COPIES_MIN),
+        metadata_copies: options.metadata_copies,
         expected_uuid: options.uuid,
         commit_timeout_milliseconds: options.commit_timeout,
         max_requests: REQUESTS,

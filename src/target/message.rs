@@ -84,6 +84,7 @@ impl Spare {
             ("sectors_lost", status.lost_sectors),
             ("healed_blocks", status.healed_blocks),
             ("not_remapped", status.not_remapped),
+            ("main_gone", status.main_gone),
             ("memory_bytes", status.memory_bytes),
         ] {
             reply.put(fmt!("{name} {value}\n"));

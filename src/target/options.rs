@@ -221,19 +221,3 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     }
     Some(uuid)
 }
-
-/// A set's UUID, printed in the usual five groups.
-#[derive(Clone, Copy)]
-pub(crate) struct Uuid(pub(crate) [u8; 16]);
-
-impl fmt::Display for Uuid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, byte) in self.0.iter().enumerate() {
-            if matches!(position, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
-    }
-}

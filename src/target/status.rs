@@ -10,17 +10,15 @@ use crate::{
     },
     engine::{
         State,
-        Status, //
+        Status,
+        Uuid, //
     },
     kern::Plain,
 };
 
 use kernel::prelude::*;
 
-use super::{
-    options::Uuid,
-    Spare, //
-};
+use super::Spare;
 
 impl Spare {
     /// Writes the line that `kind` asks for.
@@ -46,6 +44,8 @@ impl Spare {
         let main = if main_errors == 0 { "ok" } else { "failing" };
         let spare = if active(status) && good == 0 {
             "failed"
+        } else if status.slot_errors != 0 || status.copy_failures != 0 {
+            "failing"
         } else {
             "ok"
         };

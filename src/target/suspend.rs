@@ -21,7 +21,8 @@ use crate::{
         Activation,
         Event,
         Refusal,
-        State, //
+        State,
+        Uuid, //
     },
     kern::{
         random_bytes,
@@ -32,10 +33,7 @@ use crate::{
     },
 };
 
-use super::{
-    options::Uuid,
-    Spare, //
-};
+use super::Spare;
 
 /// What the engine has answered to the hooks.
 #[pin_data]

@@ -18,6 +18,8 @@ pub const FLAG_LAST: u8 = 1;
 /// Flag: nothing was active when this log block was written.
 pub const FLAG_CLEAN: u8 = 2;
 
+/// Transactions are below this, so that no sum of a few of them overflows.
+const TID_LIMIT: u64 = 1 << 62;
 /// Where the checksum starts to cover: everything behind itself.
 const CHECKED_FROM: usize = 12;
 
@@ -185,6 +187,9 @@ impl Header {
             members: get_u8(bytes, 74),
             flags: get_u8(bytes, 75),
         };
+        if header.tid >= TID_LIMIT {
+            return Err(Invalid::Field("transaction"));
+        }
         if !(2..=4).contains(&header.copies) || header.copy >= header.copies {
             return Err(Invalid::Field("number of copies"));
         }

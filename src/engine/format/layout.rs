@@ -10,6 +10,8 @@ use crate::engine::units::Slot;
 
 /// Most copies of the metadata.
 pub const COPIES_MAXIMUM: usize = 4;
+/// Copies of a set for which no number is asked.
+pub const COPIES_DEFAULT: u32 = 2;
 /// Most entries of a table.
 pub const ENTRIES_MAXIMUM: u64 = 1 << 20;
 /// Blocks of the spare, from its beginning, that can be slots.

@@ -346,6 +346,9 @@ impl Engine {
     fn checkpoint_complete(&mut self) {
         self.checkpoint.phase = Phase::Idle;
         self.counters.checkpoints += 1;
+        if self.checkpoint.targets.count_ones() as usize == self.copy_count() {
+            self.rejoin_wait = 0;
+        }
         self.lineage.base = self.checkpoint.base;
         self.lineage.area = self.checkpoint.area;
         for copy in 0..self.copy_count() {
@@ -369,7 +372,7 @@ impl Engine {
         self.lineage.broken = false;
         self.lookup.mark_all_committed();
         match self.checkpoint.purpose {
-            Purpose::Round => self.finish_round(true),
+            Purpose::Round => self.finish_blocking_round(),
             Purpose::Activation => self.loader_checkpoint_done(true),
             Purpose::Background => {}
         }

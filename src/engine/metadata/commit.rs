@@ -13,6 +13,7 @@ use super::lane::{Lane, FLUSH};
 use super::CopyState;
 use crate::engine::block::Block;
 use crate::engine::format::header::FLAG_CLEAN;
+use crate::engine::format::layout::COPIES_MAXIMUM;
 use crate::engine::format::table_block::{put_record, RECORDS_PER_BLOCK};
 use crate::engine::format::{Header, Kind};
 use crate::engine::notice::Notice;
@@ -45,6 +46,10 @@ pub(in super::super) struct Commit {
     pub(in super::super) marker: Marker,
     /// Copies that have the block.
     good: u8,
+    /// The members when the block was written.
+    members: u8,
+    /// The round's records are written; what follows only names the members.
+    told: bool,
 }
 
 impl Commit {
@@ -54,6 +59,8 @@ impl Commit {
             phase: Phase::Idle,
             marker: Marker::None,
             good: 0,
+            members: 0,
+            told: false,
         }
     }
 }
@@ -88,7 +95,8 @@ impl Engine {
             return false;
         }
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
-        if !self.lineage.broken && logged > set.layout.ring_blocks / 2 && self.checkpoint.is_idle()
+        let half_full = logged > set.layout.ring_blocks / 2;
+        if !self.lineage.broken && self.checkpoint.is_idle() && (half_full || self.rejoin_is_due())
         {
             self.start_checkpoint(Purpose::Background);
             return true;
@@ -105,7 +113,8 @@ impl Engine {
         if !jobs_wait && marker.is_none() {
             return false;
         }
-        let log_is_full = logged > set.layout.ring_blocks;
+        // A round may need a block more for each copy that falls out.
+        let log_is_full = logged + COPIES_MAXIMUM as u64 > set.layout.ring_blocks;
         if log_is_full && !self.lineage.broken {
             return false;
         }
@@ -148,6 +157,8 @@ impl Engine {
         self.commit.phase = Phase::Write;
         self.commit.good = 0;
         let members = self.copies_in(CopyState::Member);
+        self.commit.members = members;
+        let told = self.commit.told;
         let targets = members | self.copies_in(CopyState::Joining);
         let tid = self.lineage.next;
         self.lineage.next += 1;
@@ -172,7 +183,7 @@ impl Engine {
             let mut count = 0;
             for change in jobs
                 .iter()
-                .filter(|job| job.in_round)
+                .filter(|job| job.in_round && !told)
                 .flat_map(|job| job.changes.iter())
             {
                 if put_record(block, count, &change.record) {
@@ -274,11 +285,33 @@ impl Engine {
             return;
         }
         self.lineage.last = self.lineage.next.saturating_sub(1);
+        if self.copies_in(CopyState::Member) & self.commit.members != self.commit.members {
+            self.tell_members();
+            return;
+        }
         self.counters.commits += 1;
         if self.commit.marker == Marker::Clean {
             self.clean = true;
         }
         self.finish_round(true);
+    }
+
+    /// Ends a round that was a checkpoint.
+    pub(in super::super) fn finish_blocking_round(&mut self) {
+        let all = self.copy_count() as u32;
+        if self.copies_in(CopyState::Member).count_ones() == all {
+            self.finish_round(true);
+        } else {
+            self.tell_members();
+        }
+    }
+
+    /// Writes one more block of the round, without records, that says which copies are left. Without it the newest
+    /// block might be on one copy only, and its loss would look as if it had never been.
+    fn tell_members(&mut self) {
+        self.commit.told = true;
+        self.commit.lane.begin();
+        self.write_log();
     }
 
     /// Ends a round that no member has for certain.
@@ -295,6 +328,7 @@ impl Engine {
     /// Tells every job in the round how it went.
     pub(in super::super) fn finish_round(&mut self, committed: bool) {
         self.commit.phase = Phase::Idle;
+        self.commit.told = false;
         if committed {
             self.marker_failed = false;
         }

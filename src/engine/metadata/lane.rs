@@ -60,6 +60,11 @@ impl Lane {
         self.buffers.get(copy).is_some_and(Option::is_some)
     }
 
+    /// Whether nothing is with the shell.
+    pub(in super::super) fn is_idle(&self) -> bool {
+        !self.flush_out && self.buffers.iter().all(Option::is_some)
+    }
+
     /// Whether a flush of an earlier step has not come back.
     pub(in super::super) fn flush_is_stale(&self) -> bool {
         self.flush_out

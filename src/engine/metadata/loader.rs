@@ -15,7 +15,9 @@ use super::{CopyState, Set};
 use crate::engine::action::{Action, Activation, Io, Leg, Operation};
 use crate::engine::block::{new_buffer, Buffer};
 use crate::engine::format::header::{claimed_version, has_magic, VERSION};
-use crate::engine::format::layout::{minimum_spare_blocks, CANDIDATES, COPIES_MAXIMUM};
+use crate::engine::format::layout::{
+    minimum_spare_blocks, CANDIDATES, COPIES_DEFAULT, COPIES_MAXIMUM,
+};
 use crate::engine::format::{Invalid, Layout, Superblock};
 use crate::engine::notice::Notice;
 use crate::engine::refusal::CopyFault;
@@ -29,6 +31,8 @@ use kernel::alloc::{AllocError, Flags};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Step {
     Idle,
+    /// Wait for what an earlier activation left with the shell.
+    Drain,
     /// Read the candidate place of a superblock.
     Superblock(usize),
     /// Read the first block of a checkpoint area.
@@ -80,6 +84,8 @@ pub(in super::super) struct Loader {
     pub(super) buffer: Option<Buffer>,
     outbox: Option<Operation>,
     generation: u16,
+    /// The block that is being read.
+    reads: Option<u64>,
     uuid_if_formatting: [u8; 16],
     faults: [CopyFault; CANDIDATES],
     found: Option<Superblock>,
@@ -112,6 +118,7 @@ impl Loader {
             buffer: Some(new_buffer(flags)?),
             outbox: None,
             generation: 0,
+            reads: None,
             uuid_if_formatting: [0; 16],
             faults: [CopyFault::None; CANDIDATES],
             found: None,
@@ -155,6 +162,7 @@ impl Loader {
 
     pub(super) fn read(&mut self, step: Step, block: u64) {
         self.step = step;
+        self.reads = Some(block);
         self.outbox = Some(Operation::Read {
             leg: Leg::Spare,
             sector: block.saturating_mul(SECTORS_PER_BLOCK),
@@ -165,6 +173,7 @@ impl Loader {
 
     fn write(&mut self, step: Step, block: u64) {
         self.step = step;
+        self.reads = None;
         self.outbox = Some(Operation::Write {
             leg: Leg::Spare,
             sector: block.saturating_mul(SECTORS_PER_BLOCK),
@@ -206,7 +215,21 @@ impl Engine {
         loader.members = 0;
         loader.was_clean = false;
         loader.formatting = false;
-        loader.read(Step::Superblock(0), 0);
+        // The answer to an activation that nobody waits for any more.
+        loader.answer = None;
+        loader.step = Step::Drain;
+    }
+
+    /// Begins to read once nothing of an earlier activation can land behind it; true if anything changed.
+    pub(in super::super) fn advance_loader(&mut self) -> bool {
+        let ready = self.loader.step == Step::Drain
+            && self.commit.lane.is_idle()
+            && self.checkpoint.lane.is_idle()
+            && self.checkpoint.is_idle();
+        if ready {
+            self.loader.read(Step::Superblock(0), 0);
+        }
+        ready
     }
 
     pub(in super::super) fn loader_done(
@@ -222,8 +245,15 @@ impl Engine {
             return;
         }
         self.loader.generation = self.loader.generation.wrapping_add(1);
+        if let (Err(class @ (ErrorClass::Other(_) | ErrorClass::Metadata)), Some(block)) =
+            (result, self.loader.reads)
+        {
+            // Not the medium: what lies there is not known, and may be the newest of all.
+            self.refuse(Refusal::ReadFailed { block, class });
+            return;
+        }
         match self.loader.step {
-            Step::Idle | Step::Checkpoint => {}
+            Step::Idle | Step::Drain | Step::Checkpoint => {}
             Step::Superblock(index) => self.superblock_read(index, result),
             Step::Head { copy, area } => self.head_read(copy, area, result),
             Step::Part { index, copy } => self.part_read(index, copy, result),
@@ -311,6 +341,15 @@ impl Engine {
         if !superblock.geometry_known {
             return Err(Refusal::Geometry);
         }
+        match self.settings.metadata_copies {
+            Some(given) if given != u32::from(superblock.copies) => {
+                return Err(Refusal::Copies {
+                    recorded: superblock.copies,
+                    given,
+                });
+            }
+            _ => {}
+        }
         match self.loader.found {
             Some(other) if other.uuid != superblock.uuid || other.copies != superblock.copies => {
                 Err(Refusal::MixedSets)
@@ -352,7 +391,7 @@ impl Engine {
 
     fn format_spare(&mut self) {
         // CAST: checked to be 2 to 4 at construction.
-        let copies = self.settings.metadata_copies as u8;
+        let copies = self.settings.metadata_copies.unwrap_or(COPIES_DEFAULT) as u8;
         let Some(layout) = Layout::new(self.spare_blocks(), copies) else {
             self.refuse(Refusal::SpareTooSmall {
                 given: self.settings.spare_sectors,
@@ -401,6 +440,7 @@ impl Engine {
                 .write(Step::Zero { copy }, set.layout.superblock(copy));
         } else {
             self.loader.step = Step::Flush;
+            self.loader.reads = None;
             self.loader.outbox = Some(Operation::Flush { leg: Leg::Spare });
         }
     }

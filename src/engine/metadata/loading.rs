@@ -183,6 +183,18 @@ impl Engine {
             let address = set.layout.log(copy, tid);
             if let Ok(block) = TableBlock::decode(bytes, address, Kind::Log, self.checksum) {
                 if block.header.uuid == set.uuid && block.header.tid > stop {
+                    let base = self.loader.head.map(|head| head.base);
+                    if self
+                        .loader
+                        .heads
+                        .iter()
+                        .flatten()
+                        .any(|other| Some(other.base) == base)
+                    {
+                        // Another checkpoint is as new as this one, and the block may continue that.
+                        self.next_candidate();
+                        return;
+                    }
                     self.refuse(Refusal::LogGap {
                         missing: stop + 1,
                         later: block.header.tid,
@@ -225,10 +237,13 @@ impl Engine {
 
     fn check_record(&self, record: &Record) -> Result<(), Refusal> {
         let on_main = record.lbn.0 < self.main_blocks();
+        let valid = self.valid_sectors(record.lbn);
+        let mask_fits =
+            record.mask & !valid == 0 && (record.slot.is_some() || record.mask == valid);
         let on_spare = record
             .slot
             .is_none_or(|slot| self.set.is_some_and(|set| set.layout.is_slot(slot)));
-        if on_main && on_spare {
+        if on_main && on_spare && mask_fits {
             Ok(())
         } else {
             Err(bad_record(record))

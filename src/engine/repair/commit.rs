@@ -24,6 +24,13 @@ impl Engine {
             self.counters.remapped = self.counters.remapped.saturating_sub(was_remapped.into());
             self.counters.poisoned += u64::from(record.mask != 0);
             self.counters.poisoned = self.counters.poisoned.saturating_sub(was_poisoned.into());
+            if let Some(slot) = old
+                .and_then(|old| old.slot)
+                .filter(|slot| record.slot != Some(*slot))
+            {
+                self.slots.mark_bad(slot);
+                self.notices.push(Notice::SlotFailed { slot });
+            }
             if let (true, Some(slot)) = (change.new_slot, record.slot) {
                 self.notices.push(Notice::Remapped {
                     lbn: record.lbn,

@@ -32,6 +32,8 @@ pub(in super::super) enum Phase {
     Sector,
     /// What was read is being copied to the user.
     Scatter,
+    /// Another block of main is being read, to see whether main is alive.
+    Probe,
     /// The user's data is being copied over what was read.
     Merge,
     /// About to take a slot.
@@ -126,6 +128,10 @@ pub(in super::super) struct Job {
     pub(in super::super) result: Result<(), ErrorClass>,
     pub(super) lbn: u64,
     pub(super) last: u64,
+    /// Something of main could be read or written.
+    pub(super) main_is_alive: bool,
+    /// Places of main that were tried.
+    pub(super) probes: usize,
     /// The blocks before were dealt with; the rest must not be.
     pub(super) stopped: bool,
     pub(super) scratch: Scratch,
@@ -154,6 +160,8 @@ impl Job {
             result: Ok(()),
             lbn: 0,
             last: 0,
+            main_is_alive: false,
+            probes: 0,
             stopped: false,
             scratch: Scratch::new(None),
         })

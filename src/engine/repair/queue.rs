@@ -4,6 +4,7 @@
 
 use super::job::{Answer, Phase};
 use crate::engine::action::Action;
+use crate::engine::status::State;
 use crate::engine::token::Owner;
 use crate::engine::units::{Lbn, SECTORS_PER_BLOCK};
 use crate::engine::{Cause, Engine, ErrorClass, Request, RequestKind};
@@ -97,6 +98,8 @@ impl Engine {
         job.lbn = first;
         job.last = last;
         job.stopped = false;
+        job.main_is_alive = false;
+        job.probes = 0;
         job.changes.clear();
         job.result = if outside {
             Err(ErrorClass::Media)
@@ -154,6 +157,15 @@ impl Engine {
         }
     }
 
+    /// Requests that were to be handed back, and were not yet, are mapped again instead.
+    pub(in super::super) fn keep_handed_back(&mut self) {
+        for job in self.jobs.iter_mut() {
+            if job.phase == Phase::Finished && job.answer == Answer::Requeue {
+                job.answer = Answer::Resubmit;
+            }
+        }
+    }
+
     /// The next action of a job, or of the requests that a noflush suspend hands back.
     pub(in super::super) fn poll_jobs(&mut self) -> Option<Action> {
         for (index, job) in self.jobs.iter_mut().enumerate() {
@@ -184,6 +196,14 @@ impl Engine {
         if self.noflush && !self.waiting.is_empty() {
             let request = self.waiting.remove(0).ok()?.id;
             return Some(Action::Requeue { request });
+        }
+        if !self.is_in_service() && self.state != State::Loading && self.suspends != 0 {
+            // Nothing will ever serve them.
+            let request = self.waiting.remove(0).ok()?.id;
+            return Some(Action::Complete {
+                request,
+                result: Err(ErrorClass::Metadata),
+            });
         }
         None
     }

@@ -16,6 +16,10 @@ const BAD_SLOTS_MAXIMUM: u32 = 8;
 impl Engine {
     /// Begins to move the current block of a write: first what the user does not overwrite.
     pub(super) fn begin_relocation(&mut self, index: usize) {
+        if self.main_is_in_doubt(index) {
+            self.probe_main(index);
+            return;
+        }
         let main_sectors = self.settings.main_sectors;
         let Some(job) = self.jobs.get_mut(index) else {
             return;
@@ -93,18 +97,12 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
-        let (slot, old) = (
-            job.scratch.slot.take(),
-            job.scratch.entry.and_then(|entry| entry.slot),
-        );
+        let slot = job.scratch.slot.take();
         match (result, slot) {
             (Ok(()), Some(slot)) => {
                 let mut mask = job.part(main_sectors).valid & !job.scratch.good;
                 if cfg!(seeded_bug = "poison_forgotten") {
                     mask = 0;
-                }
-                if let Some(old) = old {
-                    self.slot_is_bad(old);
                 }
                 self.change(index, Some(slot), mask, true);
             }
@@ -143,6 +141,10 @@ impl Engine {
 
     /// Nothing of the block could be read.
     pub(super) fn poison_whole(&mut self, index: usize) {
+        if self.main_is_in_doubt(index) {
+            self.probe_main(index);
+            return;
+        }
         let main_sectors = self.settings.main_sectors;
         let Some(job) = self.jobs.get(index) else {
             return;
@@ -152,9 +154,6 @@ impl Engine {
         if !self.entry_fits(entry.is_none()) {
             self.give_up_relocation(index);
             return;
-        }
-        if let Some(old) = entry.and_then(|entry| entry.slot) {
-            self.slot_is_bad(old);
         }
         self.change(index, None, valid, false);
     }

@@ -47,6 +47,7 @@ impl Engine {
         match result {
             Ok(()) => {
                 job.scratch.good = job.scratch.needed;
+                self.main_is_seen(index);
                 self.source_is_read(index);
             }
             Err(ErrorClass::Media) => {
@@ -102,6 +103,7 @@ impl Engine {
             Ok(()) => {
                 job.scratch.good |= sector_mask(job.scratch.at, 1);
                 self.counters.salvaged_sectors += 1;
+                self.main_is_seen(index);
             }
             Err(ErrorClass::Media) => {
                 count_read_error(&mut self.counters, job.scratch.entry.is_some());
@@ -112,7 +114,9 @@ impl Engine {
                 return;
             }
         }
-        job.scratch.at += 1;
+        if let Some(job) = self.jobs.get_mut(index) {
+            job.scratch.at += 1;
+        }
         self.read_sector(index);
     }
 

@@ -61,6 +61,7 @@ impl Engine {
             Phase::Whole => self.whole_done(index, result),
             Phase::Sector => self.sector_done(index, result),
             Phase::Scatter => self.scattered(index, result),
+            Phase::Probe => self.probe_done(index, result),
             Phase::Merge => self.merged(index, result),
             Phase::Relocate => self.relocated(index, result),
             Phase::Free
@@ -188,6 +189,18 @@ impl Engine {
         job.ask(Phase::Direct, operation);
     }
 
+    /// An operation of the current block has succeeded where the block is served.
+    pub(super) fn main_is_seen(&mut self, index: usize) {
+        if let Some(job) = self
+            .jobs
+            .get_mut(index)
+            .filter(|job| job.scratch.entry.is_none())
+        {
+            job.main_is_alive = true;
+            self.main_is_gone = false;
+        }
+    }
+
     fn direct_done(&mut self, index: usize, result: Result<(), ErrorClass>) {
         let main_sectors = self.settings.main_sectors;
         let Some(job) = self.jobs.get(index) else {
@@ -196,6 +209,7 @@ impl Engine {
         let (part, entry) = (job.part(main_sectors), job.scratch.entry);
         match result {
             Ok(()) => {
+                self.main_is_seen(index);
                 if let Some(entry) = entry.filter(|entry| entry.mask & part.covered != 0) {
                     self.change(index, entry.slot, entry.mask & !part.covered, false);
                 } else {

@@ -32,7 +32,7 @@ fn every_option_is_read() {
     let uuid = options.uuid.expect("a uuid was given");
     assert_eq!(uuid[..4], [0x01, 0x23, 0x45, 0x67]);
     assert_eq!(
-        options::Uuid(uuid).to_string(),
+        dm_spare_engine::Uuid(uuid).to_string(),
         "01234567-89ab-cdef-0123-456789abcdef"
     );
 }
@@ -74,7 +74,7 @@ proptest! {
 
     #[test]
     fn a_uuid_that_is_printed_is_read_again(uuid: [u8; 16]) {
-        let line = format!("mode remap uuid {}", options::Uuid(uuid));
+        let line = format!("mode remap uuid {}", dm_spare_engine::Uuid(uuid));
         prop_assert_eq!(parse(&line).map(|options| options.uuid), Ok(Some(uuid)));
     }
 }

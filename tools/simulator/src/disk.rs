@@ -35,6 +35,8 @@ pub struct Disk {
     durably_unreadable: BTreeSet<u64>,
     /// Sectors whose writes fail.
     pub unwritable: BTreeSet<u64>,
+    /// Everything fails as if the medium had.
+    pub dead: bool,
     /// Everything fails, for reasons other than the medium.
     pub lost: bool,
     clock: u64,
@@ -51,6 +53,7 @@ impl Disk {
             unreadable: BTreeSet::new(),
             durably_unreadable: BTreeSet::new(),
             unwritable: BTreeSet::new(),
+            dead: false,
             lost: false,
             clock: 0,
         }
@@ -74,6 +77,9 @@ impl Disk {
 
     /// Reads; the sectors up to a bad one are in the buffer even then.
     pub fn read(&self, sector: u64, out: &mut [u8]) -> Result<(), ErrorClass> {
+        if self.dead {
+            return Err(ErrorClass::Media);
+        }
         if self.lost {
             return Err(TRANSPORT_ERROR);
         }
@@ -90,7 +96,7 @@ impl Disk {
     /// Begins a write: from now on a crash may leave it behind.
     pub fn submit_write(&mut self, sector: u64, data: &[u8]) -> u64 {
         self.clock += 1;
-        if self.lost {
+        if self.lost || self.dead {
             return self.clock;
         }
         for (index, chunk) in data.chunks(SECTOR_BYTES).enumerate() {
@@ -132,7 +138,7 @@ impl Disk {
                 }
             }
             if !written {
-                result = Err(if self.unwritable.contains(&at) {
+                result = Err(if self.dead || self.unwritable.contains(&at) {
                     ErrorClass::Media
                 } else {
                     TRANSPORT_ERROR
@@ -220,6 +226,7 @@ impl Disk {
             durably_unreadable: unreadable.clone(),
             unreadable,
             unwritable: self.unwritable.clone(),
+            dead: self.dead,
             lost: false,
             clock: 0,
         }

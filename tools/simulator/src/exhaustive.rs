@@ -50,7 +50,7 @@ pub fn settings() -> Settings {
         main_logical_block_sectors: 1,
         spare_logical_block_sectors: 1,
         read_retries: 1,
-        metadata_copies: 2,
+        metadata_copies: None,
         expected_uuid: None,
         commit_timeout_milliseconds: 1000,
         max_requests: 8,

@@ -12,4 +12,5 @@ pub mod image;
 pub mod model;
 pub mod random;
 pub mod rng;
+pub mod scenario;
 pub mod world;

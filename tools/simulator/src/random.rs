@@ -3,7 +3,7 @@
 //! Long random runs: many operations at once, answers in any order, late answers, faults, suspends and crashes.
 
 use crate::exhaustive::{blank_disks, initial_model};
-use crate::image::crash_images;
+use crate::image::{crash_images, Disks};
 use crate::rng::Rng;
 use crate::world::{Ask, World, Wrong};
 use dm_spare_engine::format::Layout;
@@ -33,6 +33,8 @@ struct Plan {
     scarce: bool,
     /// Sectors of a logical block: 1 or 8.
     unit: u32,
+    /// A copy of the metadata on bad ground; the others are good.
+    weak_copy: u8,
 }
 
 fn plan(seed: u64) -> Plan {
@@ -51,19 +53,21 @@ fn plan(seed: u64) -> Plan {
         main_logical_block_sectors: unit,
         spare_logical_block_sectors: if rng.one_in(2) { unit } else { 1 },
         read_retries: rng.below(3) as u32,
-        metadata_copies: 2 + rng.below(3) as u32,
+        metadata_copies: Some(2 + rng.below(3) as u32),
         expected_uuid: None,
         commit_timeout_milliseconds: 1000,
         max_requests: 1 + rng.below(16) as u32,
         jobs: 1 + rng.below(8) as u32,
     };
     let faulty = rng.one_in(3);
+    let weak_copy = rng.below(4) as u8;
     Plan {
         rng,
         settings,
         faulty,
         scarce,
         unit,
+        weak_copy,
     }
 }
 
@@ -106,7 +110,14 @@ impl Plan {
     /// A new bad sector somewhere.
     fn spoil(&mut self, world: &mut World) {
         let at = self.rng.below(self.settings.main_sectors as usize) as u64;
-        match self.rng.below(5) {
+        // Where the engine asks whether main is alive; without any of them it may rightly say no.
+        let last = (self.settings.main_sectors - 1) / 8;
+        let is_asked = [0, last / 2, last].contains(&(at / 8)) && at % 8 < u64::from(self.unit);
+        if is_asked && !world.faults {
+            return;
+        }
+        match self.rng.below(6) {
+            4 => self.spoil_metadata(world),
             0 => world.spoil(at, self.unit.into()),
             3 => world.spoil_slot_of(at, self.unit.into()),
             1 => {
@@ -117,6 +128,23 @@ impl Plan {
                 world.disks[0].unwritable.insert(at);
             }
             _ => self.spoil_slot(world),
+        }
+    }
+
+    /// A sector of the weak copy goes bad.
+    fn spoil_metadata(&mut self, world: &mut World) {
+        let copies = world.engine.snapshot().copies;
+        let Some(layout) = Layout::new(self.settings.spare_sectors / 8, copies) else {
+            return;
+        };
+        if self.weak_copy < copies {
+            let first = layout.superblock(self.weak_copy) * 8;
+            let at = first + self.rng.below(layout.copy_blocks() as usize * 8) as u64;
+            if self.rng.one_in(2) {
+                world.disks[1].unwritable.insert(at);
+            } else if at >= 8 {
+                world.disks[1].make_unreadable(at);
+            }
         }
     }
 
@@ -231,6 +259,15 @@ fn suspend_and_resume(plan: &mut Plan, world: &mut World) -> Result<(), Wrong> {
     let noflush = plan.faulty && plan.rng.one_in(2);
     let before = world.suspended.len();
     world.engine.handle(Event::Suspend { noflush });
+    if plan.rng.one_in(4) {
+        // Undone before it is answered.
+        world.engine.handle(Event::Resume);
+        world.settle()?;
+        if world.suspended.len() != before + 1 || world.engine.snapshot().state != State::Active {
+            return Err("a suspend that was undone is not answered, or has suspended".into());
+        }
+        return Ok(());
+    }
     let mut steps = 0;
     while world.suspended.len() == before {
         steps += 1;
@@ -254,6 +291,22 @@ fn suspend_and_resume(plan: &mut Plan, world: &mut World) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// Sometimes begins an activation that the spare drops out of: it must be refused or succeed, and lose nothing.
+fn interrupted_activation(plan: &mut Plan, image: Disks, world: &World) -> Result<Disks, Wrong> {
+    if !plan.rng.one_in(4) {
+        return Ok(image);
+    }
+    let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
+    next.activate(plan.rng.draw());
+    for _ in 0..plan.rng.below(400) {
+        next.step(&mut |_| 0)?;
+    }
+    next.disks[1].lost = true;
+    next.settle()?;
+    let mut images = crash_images(&next.disks, 8, &mut plan.rng);
+    Ok(images.swap_remove(plan.rng.below(images.len())))
+}
+
 /// Cuts the power, brings the device up again and reads everything.
 fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wrong> {
     tally.crashes += 1;
@@ -263,6 +316,7 @@ fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wron
     tally.checkpoints += status.checkpoints;
     let mut images = crash_images(&world.disks, 8, &mut plan.rng);
     let image = images.swap_remove(plan.rng.below(images.len()));
+    let image = interrupted_activation(plan, image, &world)?;
     let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
     next.trace = world.trace;
     next.faults = plan.scarce;

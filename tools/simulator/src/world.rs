@@ -149,6 +149,8 @@ pub struct World {
     pub faults: bool,
     /// Reads tell what a crash has left, which must stay so.
     verifying: bool,
+    /// The spare may hold something that a flush has to make durable.
+    spare_written: bool,
     /// Sectors of a logical block of main.
     unit: u32,
     /// I/O of users ends only when the engine has none under way.
@@ -182,6 +184,7 @@ impl World {
             marks,
             faults: false,
             verifying: false,
+            spare_written: false,
             unit: settings.main_logical_block_sectors,
             slow_users: false,
             trace: false,
@@ -246,8 +249,14 @@ impl World {
             Ask::Zero { sector, sectors } => (RequestKind::WriteZeroes, sector, sectors, false),
             Ask::Flush => {
                 self.operations[operation].point = self.model.flush_point();
-                self.operations[operation].bios_left = 2;
-                for leg in [Leg::Main, Leg::Spare] {
+                // As the shell does: a spare that was never written needs no flush.
+                let legs: &[Leg] = if self.spare_written {
+                    &[Leg::Main, Leg::Spare]
+                } else {
+                    &[Leg::Main]
+                };
+                self.operations[operation].bios_left = legs.len();
+                for leg in legs.iter().copied() {
                     let flush = self.disk(leg).submit_flush();
                     self.flights.push(Flight::Flush {
                         operation,
@@ -334,6 +343,12 @@ impl World {
     pub fn own_writes(&self) -> usize {
         let is_write = |flight: &&Flight| matches!(flight, Flight::Own { io, .. } if matches!(io.operation, Operation::Write { .. }));
         self.flights.iter().filter(is_write).count()
+    }
+
+    /// The engine's own I/O that is under way.
+    pub fn own_flights(&self) -> usize {
+        let own = |flight: &&Flight| matches!(flight, Flight::Own { .. });
+        self.flights.iter().filter(own).count()
     }
 
     /// Ends one I/O of the engine's choice of order, newest first, without polling the engine.

@@ -7,60 +7,19 @@ use dm_spare_engine::{Event, Refusal, State};
 use dm_spare_simulator::exhaustive::{
     blank_disks, initial_model, settings, MAIN_MARKS, SPARE_BLOCKS,
 };
-use dm_spare_simulator::image::{crash_images, Disks};
+use dm_spare_simulator::image::crash_images;
 use dm_spare_simulator::rng::Rng;
+use dm_spare_simulator::scenario::{
+    drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
+};
 use dm_spare_simulator::world::{marked, Ask, World};
 use std::rc::Rc;
-
-/// Two blocks of main cannot be written; the set is formatted and in service.
-fn world() -> World {
-    let settings = settings();
-    let mut disks = blank_disks(&settings);
-    disks[0].unwritable.extend([2, 9]);
-    let mut world = World::new(settings, disks, initial_model(&settings, &[]), 0);
-    let activation = world.bring_up(1).expect("a blank spare is formatted");
-    assert!(activation.formatted);
-    world
-}
-
-fn write(sector: u64, sectors: u32) -> Ask {
-    Ask::Write {
-        sector,
-        sectors,
-        fua: false,
-    }
-}
-
-fn reboot(world: &World, nonce: u64) -> World {
-    let disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-    let mut next = World::new(settings(), disks, world.model.crashed(), world.marks());
-    next.bring_up(nonce).expect("the set loads");
-    next
-}
-
-fn refusal(disks: Disks, settings: dm_spare_engine::Settings) -> Refusal {
-    let before = disks.clone();
-    let mut world = World::new(settings, disks, initial_model(&settings, &[]), 0);
-    world.activate(5);
-    world.settle().expect("the activation ends");
-    assert_eq!(world.engine.snapshot().state, State::Refused);
-    for (disk, old) in world.disks.iter().zip(&before) {
-        assert!(
-            disk.holds_the_same_as(old),
-            "a refusal has written something"
-        );
-    }
-    match world.activated {
-        Some(Err(refusal)) => refusal,
-        other => panic!("expected a refusal, got {other:?}"),
-    }
-}
 
 #[test]
 fn r2_removal_during_a_metadata_write_leaves_old_or_new() {
     let mut rng = Rng::new(3);
     for steps in 0..60 {
-        let mut world = world();
+        let mut world = fresh().expect("a blank spare is formatted");
         world.ask(write(0, 16)).expect("asked");
         for _ in 0..steps {
             world.step(&mut |_| 0).expect("a step");
@@ -77,7 +36,7 @@ fn r2_removal_during_a_metadata_write_leaves_old_or_new() {
 fn r3_every_held_request_ends_exactly_once_whenever_the_suspend_comes() {
     for noflush in [false, true] {
         for steps in 0..60 {
-            let mut world = world();
+            let mut world = fresh().expect("a blank spare is formatted");
             let operation = world.ask(write(0, 16)).expect("asked");
             for _ in 0..steps {
                 world.step(&mut |_| 0).expect("a step");
@@ -104,7 +63,7 @@ fn r3_every_held_request_ends_exactly_once_whenever_the_suspend_comes() {
 
 #[test]
 fn r12_a_late_completion_after_a_timeout_is_harmless() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.faults = true;
     let first = world.ask(write(0, 8)).expect("asked");
     // The commit's log blocks are under way to both copies.
@@ -135,37 +94,24 @@ fn r12_a_late_completion_after_a_timeout_is_harmless() {
     world.ask(Ask::Flush).expect("asked");
     world.settle().expect("settled");
     reboot(&world, 2)
+        .expect("the set loads")
         .read_all()
         .expect("the second write is there");
 }
 
 #[test]
 fn r12_a_copy_that_answers_too_late_is_out_and_comes_back() {
-    let mut world = world();
-    let first = world.ask(write(0, 8)).expect("asked");
-    while world.own_writes() < 2 {
-        assert!(world.step(&mut |_| 0).expect("a step"));
-    }
-    // Copy 0 answers, copy 1 does not.
-    world.step(&mut |_| 0).expect("a step");
-    world.fire_timer(0);
-    world.perform_all().expect("performed");
-    assert!(world.operations[first].done && !world.has_failed(first));
+    let mut world = fresh().expect("a blank spare is formatted");
+    drop_copy_1(&mut world, write(0, 8)).expect("acknowledged by one copy");
+    assert!(!world.has_failed(0));
     assert_eq!(world.engine.snapshot().copies_healthy, 1);
     world.settle().expect("the late answer is taken");
-    // Each suspend and resume makes two commits; with half of the log full a checkpoint takes the copy in again.
-    for _ in 0..9 {
-        world.engine.handle(Event::Suspend { noflush: false });
-        world.settle().expect("settled");
-        world.engine.handle(Event::Resume);
-        world.settle().expect("settled");
-    }
     assert_eq!(world.engine.snapshot().copies_healthy, 3);
 }
 
 #[test]
 fn r15_what_is_staged_is_committed_at_suspend() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     let operation = world.ask(write(0, 16)).expect("asked");
     world.step(&mut |_| 0).expect("a step");
     world.engine.handle(Event::Suspend { noflush: false });
@@ -173,13 +119,13 @@ fn r15_what_is_staged_is_committed_at_suspend() {
     assert!(world.operations[operation].done && !world.has_failed(operation));
     assert_eq!(world.suspended, [true]);
     assert_eq!(world.engine.snapshot().state, State::Suspended);
-    let next = reboot(&world, 2);
+    let next = reboot(&world, 2).expect("the set loads");
     assert_eq!(next.engine.snapshot().remapped, 2);
 }
 
 #[test]
 fn r15_what_cannot_be_committed_at_suspend_is_reported() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.faults = true;
     let operation = world.ask(write(0, 8)).expect("asked");
     while world.own_writes() < 2 {
@@ -196,16 +142,16 @@ fn r15_what_cannot_be_committed_at_suspend_is_reported() {
 
 #[test]
 fn r16_the_clean_marker_is_there_only_after_it_was_written() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.engine.handle(Event::Suspend { noflush: false });
     world.settle().expect("settled");
     assert_eq!(world.suspended, [true]);
-    let next = reboot(&world, 2);
+    let next = reboot(&world, 2).expect("the set loads");
     assert!(next
         .activated
         .is_some_and(|result| result.is_ok_and(|activation| activation.was_clean)));
     // In service again, and not suspended: the next start is not clean.
-    let next = reboot(&next, 3);
+    let next = reboot(&next, 3).expect("the set loads");
     assert!(next
         .activated
         .is_some_and(|result| result.is_ok_and(|activation| !activation.was_clean)));
@@ -215,7 +161,7 @@ fn r16_the_clean_marker_is_there_only_after_it_was_written() {
     world.engine.handle(Event::Suspend { noflush: false });
     world.settle().expect("settled");
     assert_eq!(world.suspended, [false]);
-    let next = reboot(&world, 4);
+    let next = reboot(&world, 4).expect("the set loads");
     assert!(next
         .activated
         .is_some_and(|result| result.is_ok_and(|activation| !activation.was_clean)));
@@ -223,57 +169,33 @@ fn r16_the_clean_marker_is_there_only_after_it_was_written() {
 
 #[test]
 fn r16_resuming_takes_the_clean_marker_back() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.engine.handle(Event::Suspend { noflush: false });
     world.settle().expect("settled");
     world.engine.handle(Event::Resume);
     world.settle().expect("settled");
-    let next = reboot(&world, 2);
+    let next = reboot(&world, 2).expect("the set loads");
     assert!(next
         .activated
         .is_some_and(|result| result.is_ok_and(|activation| !activation.was_clean)));
 }
 
-/// Rewrites the superblock of every copy.
-fn patch_superblocks(disks: &mut Disks, patch: impl Fn(&mut [u8])) {
-    let layout = Layout::new(SPARE_BLOCKS, 2).expect("large enough");
-    for copy in 0..2 {
-        let at = layout.superblock(copy) * 8;
-        let mut bytes = vec![0; 4096];
-        disks[1].read(at, &mut bytes).expect("readable");
-        patch(&mut bytes);
-        let sum = crc32c::crc32c(&bytes[12..]).to_le_bytes();
-        bytes[8..12].copy_from_slice(&sum);
-        disks[1].damage(at..at + 8, |sector| {
-            let mut content = [0; 512];
-            let from = (sector - at) as usize * 512;
-            content.copy_from_slice(&bytes[from..from + 512]);
-            Rc::new(content)
-        });
-    }
-}
-
-fn formatted() -> Disks {
-    let world = world();
-    [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])]
-}
-
 #[test]
 fn r17_a_newer_version_and_unknown_features_are_refused_and_left_alone() {
-    let mut disks = formatted();
-    patch_superblocks(&mut disks, |bytes| bytes[14] = 2);
+    let mut disks = formatted().expect("formatted");
+    reseal_superblocks(&mut disks, |bytes| bytes[14] = 2).expect("resealed");
     assert_eq!(
-        refusal(disks, settings()),
+        refusal(disks, settings()).expect("a refusal"),
         Refusal::NewerVersion { found: 2 }
     );
-    let mut disks = formatted();
-    patch_superblocks(&mut disks, |bytes| bytes[136] = 4);
+    let mut disks = formatted().expect("formatted");
+    reseal_superblocks(&mut disks, |bytes| bytes[136] = 4).expect("resealed");
     assert_eq!(
-        refusal(disks, settings()),
+        refusal(disks, settings()).expect("a refusal"),
         Refusal::UnknownFeatures { bits: 4 }
     );
-    let mut disks = formatted();
-    patch_superblocks(&mut disks, |bytes| bytes[128] = 4);
+    let mut disks = formatted().expect("formatted");
+    reseal_superblocks(&mut disks, |bytes| bytes[128] = 4).expect("resealed");
     let mut world = World::new(settings(), disks, initial_model(&settings(), &[]), 0);
     world
         .bring_up(9)
@@ -282,7 +204,7 @@ fn r17_a_newer_version_and_unknown_features_are_refused_and_left_alone() {
 
 #[test]
 fn r18_the_metadata_can_be_read_without_an_engine() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.ask(write(0, 16)).expect("asked");
     world.settle().expect("settled");
     let layout = Layout::new(SPARE_BLOCKS, 2).expect("large enough");
@@ -309,10 +231,16 @@ fn r18_the_metadata_can_be_read_without_an_engine() {
 fn a_spare_that_is_not_ours_is_refused_and_left_alone() {
     let mut disks = blank_disks(&settings());
     disks[1].damage(2..3, |at| marked(MAIN_MARKS + at));
-    assert_eq!(refusal(disks, settings()), Refusal::Foreign);
+    assert_eq!(
+        refusal(disks, settings()).expect("a refusal"),
+        Refusal::Foreign
+    );
     let mut disks = blank_disks(&settings());
     disks[1].make_unreadable(4);
-    assert!(matches!(refusal(disks, settings()), Refusal::Unreadable(_)));
+    assert!(matches!(
+        refusal(disks, settings()).expect("a refusal"),
+        Refusal::Unreadable(_)
+    ));
 }
 
 #[test]
@@ -320,7 +248,7 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
     let mut other = settings();
     other.main_sectors = 16;
     assert_eq!(
-        refusal(formatted(), other),
+        refusal(formatted().expect("formatted"), other).expect("a refusal"),
         Refusal::MainSize {
             recorded: 20,
             given: 16
@@ -332,7 +260,7 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
         recorded: SPARE_BLOCKS * 8,
         given: other.spare_sectors,
     };
-    let [main, spare] = formatted();
+    let [main, spare] = formatted().expect("formatted");
     let larger = dm_spare_simulator::disk::Disk::new(other.spare_sectors, |at| {
         let mut content = [0; 512];
         if at < SPARE_BLOCKS * 8 {
@@ -340,26 +268,26 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
         }
         Rc::new(content)
     });
-    assert_eq!(refusal([main, larger], other), sizes);
+    assert_eq!(refusal([main, larger], other).expect("a refusal"), sizes);
     let mut other = settings();
     other.expected_uuid = Some([1; 16]);
     assert!(
-        matches!(refusal(formatted(), other), Refusal::WrongSet { expected, .. } if expected == [1; 16])
+        matches!(refusal(formatted().expect("formatted"), other).expect("a refusal"), Refusal::WrongSet { expected, .. } if expected == [1; 16])
     );
 }
 
 #[test]
 fn a_set_without_a_good_copy_is_refused_and_never_formatted() {
-    let mut disks = formatted();
-    patch_superblocks(&mut disks, |bytes| bytes[72] = 9);
-    let refusal_found = refusal(disks, settings());
+    let mut disks = formatted().expect("formatted");
+    reseal_superblocks(&mut disks, |bytes| bytes[72] = 9).expect("resealed");
+    let refusal_found = refusal(disks, settings()).expect("a refusal");
     assert!(
         matches!(refusal_found, Refusal::Damaged { .. }),
         "{refusal_found}"
     );
     assert!(refusal_found.is_io_error());
     // The first block is blank, and a copy is there all the same.
-    let mut disks = formatted();
+    let mut disks = formatted().expect("formatted");
     disks[1].damage(0..8, |_| marked(0));
     let mut world = World::new(settings(), disks, initial_model(&settings(), &[]), 0);
     let activation = world.bring_up(3).expect("the other copy is good");
@@ -368,20 +296,20 @@ fn a_set_without_a_good_copy_is_refused_and_never_formatted() {
 
 #[test]
 fn a_hole_in_the_log_is_refused() {
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.ask(write(0, 8)).expect("asked");
     world.settle().expect("settled");
     let hole = world.engine.snapshot().tid;
     world.ask(write(8, 8)).expect("asked");
     world.settle().expect("settled");
     let layout = Layout::new(SPARE_BLOCKS, 2).expect("large enough");
-    let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
+    let mut disks = durable(&world);
     for copy in 0..2 {
         let at = layout.log(copy, hole) * 8;
         disks[1].damage(at..at + 8, |_| marked(0));
     }
     assert_eq!(
-        refusal(disks, settings()),
+        refusal(disks, settings()).expect("a refusal"),
         Refusal::LogGap {
             missing: hole,
             later: hole + 1
@@ -393,12 +321,12 @@ fn a_hole_in_the_log_is_refused() {
 fn refusals_and_notices_are_one_sentence() {
     let mut disks = blank_disks(&settings());
     disks[1].damage(2..3, |at| marked(MAIN_MARKS + at));
-    let text = refusal(disks, settings()).to_string();
+    let text = refusal(disks, settings()).expect("a refusal").to_string();
     assert!(
         text.contains("4096 bytes") && !text.contains('\n') && !text.contains("  "),
         "{text}"
     );
-    let mut world = world();
+    let mut world = fresh().expect("a blank spare is formatted");
     world.ask(write(0, 8)).expect("asked");
     world.settle().expect("settled");
     assert!(world.notices.iter().any(dm_spare_engine::Notice::is_event));

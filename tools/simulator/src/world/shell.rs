@@ -79,6 +79,7 @@ impl World {
         let data = entry.data[bytes].to_vec();
         let mut write = 0;
         if writes {
+            self.spare_written |= leg == Leg::Spare;
             write = self.disk(leg).submit_write(sector, &data);
             self.version += 1;
         }
@@ -161,7 +162,10 @@ impl World {
                 self.requeued += 1;
                 self.bios[request.0 as usize] = None;
             }
-            Action::Activated(result) => self.activated = Some(result),
+            Action::Activated(result) => {
+                self.spare_written |= self.engine.snapshot().remapped != 0;
+                self.activated = Some(result);
+            }
             Action::Suspended { clean } => self.suspended.push(clean),
             Action::Notice(notice) => self.notices.push(notice),
         }
@@ -228,6 +232,7 @@ impl World {
                 if sector + u64::from(sectors) > self.disk(leg).sectors() {
                     return Err(format!("a write beyond the end of {leg:?}"));
                 }
+                self.spare_written |= leg == Leg::Spare;
                 let write = self.disk(leg).submit_write(sector, &data);
                 self.version += 1;
                 self.flights.push(Flight::Own { io, write });
