@@ -14,7 +14,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 from_cache := $(filter $(cache)/%,$(abspath $(KDIR)))
 
 .DEFAULT_GOAL := all
-.PHONY: all install clean kdir guest demo check bench fmt lint help
+.PHONY: all install clean kdir guest demo check sim-mutants bench fmt lint help
 
 all: ## build dm-spare.ko against KDIR (default: the running kernel's build folder)
 	@$(GUEST)/check-kdir $(KDIR)
@@ -58,6 +58,9 @@ demo: host ## a failing disk is mended while you watch
 check: host ## every test, from nothing
 	@tools/check
 
+sim-mutants: host ## every seeded bug of the engine must be caught by the simulator
+	@$(GUEST)/mutants
+
 bench: host ## the target and dm-linear side by side; writes build/bench/remap.json
 	@tools/bench/run
 
@@ -68,4 +71,4 @@ lint: ## every check that needs no kernel to run
 	@tools/lint
 
 help: ## this list
-	@awk -F ':[^#]*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

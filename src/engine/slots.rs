@@ -40,12 +40,14 @@ impl Slots {
         self.words.iter_mut().for_each(|word| *word = u64::MAX);
         (self.next, self.total, self.used, self.bad) = (0, 0, 0, 0);
         for block in 0..layout.window() {
-            let Ok(block) = u32::try_from(block) else {
-                break;
-            };
-            if layout.is_slot(Slot(block)) {
-                self.set(Slot(block), false);
-                self.total += 1;
+            self.mark(block, false);
+        }
+        self.total = layout.window();
+        for copy in 0..layout.copies {
+            let first = layout.superblock(copy);
+            for block in first..(first + layout.copy_blocks()).min(layout.window()) {
+                self.mark(block, true);
+                self.total -= 1;
             }
         }
     }
@@ -136,9 +138,13 @@ impl Slots {
     }
 
     fn set(&mut self, slot: Slot, taken: bool) {
-        // CAST: as above.
-        if let Some(word) = self.words.get_mut(slot.0 as usize / 64) {
-            let bit = 1 << (slot.0 % 64);
+        self.mark(slot.0.into(), taken);
+    }
+
+    fn mark(&mut self, block: u64, taken: bool) {
+        // CAST: blocks of the window are below 2^22.
+        if let Some(word) = self.words.get_mut(block as usize / 64) {
+            let bit = 1 << (block % 64);
             *word = if taken { *word | bit } else { *word & !bit };
         }
     }

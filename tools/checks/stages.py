@@ -86,6 +86,17 @@ def lint(tally, output):
         tally.add("lint", "FAIL", text)
 
 
+def mutants(tally, output):
+    """Each seeded bug is a test: it passes when the simulator catches it."""
+    status, text = run(output / "mutants.log", GUEST / "mutants")
+    found = re.findall(r"^(\w+): (.*)$", text, re.MULTILINE)
+    for name, verdict in found:
+        tally.add(f"seeded bug {name}", "PASS" if verdict.startswith("caught") else "FAIL", verdict)
+    if not found or (status != 0 and all(verdict.startswith("caught") for _, verdict in found)):
+        tally.add("seeded bugs", "FAIL", text)
+    print(f"   {len(found)} seeded bugs", flush=True)
+
+
 def module_build(kind):
     """The stage that builds both modules for a kernel; a warning is a failure."""
 

@@ -21,11 +21,17 @@ kind_fragments() {
 	esac
 }
 
-# Options of make that every build for KIND takes, the kernel's and a module's.
+# Options of make that every build for KIND takes, the kernel's and a module's,
+# one a line.
 kind_make_options() {
 	case $1 in
-	stock-*) echo CC=gcc-14 HOSTCC=gcc-14 ;;
-	uml-*) echo ARCH=um LLVM=-19 ;;
+	stock-*) printf '%s\n' CC=gcc-14 HOSTCC=gcc-14 ;;
+	# kmemleak must find all static data: see the linker script.
+	uml-debug)
+		printf '%s\n' ARCH=um LLVM=-19 \
+			'LDFLAGS_EXECSTACK=-z noexecstack -T /project/tools/guest/config/uml-large-data.lds'
+		;;
+	uml-*) printf '%s\n' ARCH=um LLVM=-19 ;;
 	*) echo LLVM=-19 ;;
 	esac
 }
@@ -54,7 +60,7 @@ describe_kernel() {
 	key=$(
 		{
 			echo "$(root_key) $kernel_release"
-			kind_make_options "$kind"
+			kind_make_options "$kind" | paste -sd ' '
 			local fragment
 			for fragment in $(kind_fragments "$kind"); do
 				cat "$GUEST_TOOLS/config/$fragment"

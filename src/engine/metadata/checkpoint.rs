@@ -11,7 +11,7 @@
 
 use super::lane::{Lane, FLUSH};
 use super::{CopyState, Set};
-use crate::engine::block::Block;
+use crate::engine::block::{Block, Buffer};
 use crate::engine::format::header::FLAG_LAST;
 use crate::engine::format::layout::COPIES_MAXIMUM;
 use crate::engine::format::table_block::{put_record, RECORDS_PER_BLOCK};
@@ -209,48 +209,54 @@ impl Engine {
         let Some(set) = self.set else {
             return;
         };
-        let members = self.checkpoint.targets;
-        let mut first_cursor = self.checkpoint.cursor;
-        let mut last = true;
         for copy in 0..COPIES_MAXIMUM {
-            if self.checkpoint.targets & (1 << copy) == 0 {
-                continue;
-            }
-            // Every copy gets the same records: nothing changes the table in between.
-            let mut cursor = self.checkpoint.cursor;
-            let Some(mut buffer) = self
-                .checkpoint
-                .lane
-                .buffers
-                .get_mut(copy)
-                .and_then(Option::take)
-            else {
+            if !self.checkpoint.lane.is_free(copy) {
                 self.checkpoint.targets &= !(1 << copy);
+            }
+        }
+        let targets = self.checkpoint.targets;
+        let mut filled: Option<(Buffer, usize)> = None;
+        let mut count = 0;
+        for copy in (0..COPIES_MAXIMUM).filter(|copy| targets & (1 << copy) != 0) {
+            let Some(mut buffer) = self.checkpoint.lane.buffers[copy].take() else {
                 continue;
             };
-            let block: &mut Block = &mut buffer;
-            block.0.fill(0);
-            let mut count = 0;
-            while count < RECORDS_PER_BLOCK {
-                let Some(record) = self.next_record(&mut cursor) else {
-                    break;
-                };
-                if put_record(block, count, &record) {
-                    count += 1;
-                }
+            match filled.as_ref() {
+                Some((first, _)) => buffer.0.copy_from_slice(&first.0),
+                None => count = self.gather_records(&mut buffer),
             }
-            let mut ahead = cursor;
-            last = self.next_record(&mut ahead).is_none();
-            self.part_header(&set, copy, members, count, last)
-                .seal(block, self.checksum);
-            self.checkpoint.lane.buffers[copy] = Some(buffer);
-            first_cursor = cursor;
+            let header = self.part_header(&set, copy, count);
+            header.seal(&mut buffer, self.checksum);
+            // The first buffer serves as the model of the others before it takes its place again.
+            match filled.as_ref() {
+                Some(_) => self.checkpoint.lane.buffers[copy] = Some(buffer),
+                None => filled = Some((buffer, copy)),
+            }
         }
-        self.checkpoint.cursor = first_cursor;
-        self.checkpoint.last = last;
+        if let Some((buffer, copy)) = filled {
+            self.checkpoint.lane.buffers[copy] = Some(buffer);
+        }
     }
 
-    fn part_header(&self, set: &Set, copy: usize, members: u8, count: usize, last: bool) -> Header {
+    /// Fills a block with the next records, and finds out whether they are the last; how many they are.
+    fn gather_records(&mut self, block: &mut Block) -> usize {
+        block.0.fill(0);
+        let mut cursor = self.checkpoint.cursor;
+        let mut count = 0;
+        while count < RECORDS_PER_BLOCK {
+            let Some(record) = self.next_record(&mut cursor) else {
+                break;
+            };
+            if put_record(block, count, &record) {
+                count += 1;
+            }
+        }
+        self.checkpoint.cursor = cursor;
+        self.checkpoint.last = self.next_record(&mut cursor).is_none();
+        count
+    }
+
+    fn part_header(&self, set: &Set, copy: usize, count: usize) -> Header {
         let checkpoint = &self.checkpoint;
         // CAST: less than five.
         let copy = copy as u8;
@@ -269,8 +275,8 @@ impl Engine {
             count: count as u32,
             copy,
             copies: set.layout.copies,
-            members,
-            flags: if last { FLAG_LAST } else { 0 },
+            members: checkpoint.targets,
+            flags: if checkpoint.last { FLAG_LAST } else { 0 },
         }
     }
 
@@ -370,9 +376,11 @@ impl Engine {
         self.lineage.epoch = self.checkpoint.epoch;
         self.lineage.last = self.checkpoint.base;
         self.lineage.broken = false;
-        self.lookup.mark_all_committed();
         match self.checkpoint.purpose {
-            Purpose::Round => self.finish_blocking_round(),
+            Purpose::Round => {
+                self.lookup.mark_all_committed();
+                self.finish_blocking_round();
+            }
             Purpose::Activation => self.loader_checkpoint_done(true),
             Purpose::Background => {}
         }

@@ -245,12 +245,13 @@ impl Engine {
             return;
         }
         self.loader.generation = self.loader.generation.wrapping_add(1);
-        if let (Err(class @ (ErrorClass::Other(_) | ErrorClass::Metadata)), Some(block)) =
-            (result, self.loader.reads)
-        {
+        if let (Err(class), Some(block)) = (result, self.loader.reads) {
             // Not the medium: what lies there is not known, and may be the newest of all.
-            self.refuse(Refusal::ReadFailed { block, class });
-            return;
+            let unknown = class != ErrorClass::Media;
+            if unknown && !cfg!(seeded_bug = "transient_error_is_no_block") {
+                self.refuse(Refusal::ReadFailed { block, class });
+                return;
+            }
         }
         match self.loader.step {
             Step::Idle | Step::Drain | Step::Checkpoint => {}

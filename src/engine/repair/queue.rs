@@ -6,8 +6,8 @@ use super::job::{Answer, Phase};
 use crate::engine::action::Action;
 use crate::engine::status::State;
 use crate::engine::token::Owner;
-use crate::engine::units::{Lbn, SECTORS_PER_BLOCK};
-use crate::engine::{Cause, Engine, ErrorClass, Request, RequestKind};
+use crate::engine::units::SECTORS_PER_BLOCK;
+use crate::engine::{Cause, Engine, ErrorClass, Request, RequestKind, Verdict};
 
 fn blocks(request: &Request) -> (u64, u64) {
     let last = request
@@ -130,12 +130,21 @@ impl Engine {
 
     /// Whether a request that was only held still meets something that it cannot pass.
     fn needs_repair(&self, request: &Request) -> bool {
-        let (first, last) = blocks(request);
-        request.kind != RequestKind::Read
-            && (first..=last).any(|lbn| {
-                let entry = self.lookup.entry(Lbn(lbn));
-                entry.is_some_and(|entry| entry.uncommitted || entry.mask != 0)
-            })
+        if request.kind == RequestKind::Read {
+            return false;
+        }
+        let (mut sector, mut left) = (request.sector, request.sectors);
+        while left != 0 {
+            let covered = match self.lookup.locate(sector, left, true) {
+                Verdict::Hold => return true,
+                Verdict::Main { sectors }
+                | Verdict::Slot { sectors, .. }
+                | Verdict::Poisoned { sectors } => sectors.clamp(1, left),
+            };
+            sector += u64::from(covered);
+            left -= covered;
+        }
+        false
     }
 
     /// The grace period of a job has ended.

@@ -35,6 +35,8 @@ pub struct Disk {
     durably_unreadable: BTreeSet<u64>,
     /// Sectors whose writes fail.
     pub unwritable: BTreeSet<u64>,
+    /// Reads of these sectors fail, for reasons other than the medium.
+    pub flaky: std::ops::Range<u64>,
     /// Everything fails as if the medium had.
     pub dead: bool,
     /// Everything fails, for reasons other than the medium.
@@ -53,6 +55,7 @@ impl Disk {
             unreadable: BTreeSet::new(),
             durably_unreadable: BTreeSet::new(),
             unwritable: BTreeSet::new(),
+            flaky: 0..0,
             dead: false,
             lost: false,
             clock: 0,
@@ -80,7 +83,7 @@ impl Disk {
         if self.dead {
             return Err(ErrorClass::Media);
         }
-        if self.lost {
+        if self.lost || self.flaky.contains(&sector) {
             return Err(TRANSPORT_ERROR);
         }
         for (index, chunk) in out.chunks_mut(SECTOR_BYTES).enumerate() {
@@ -226,6 +229,7 @@ impl Disk {
             durably_unreadable: unreadable.clone(),
             unreadable,
             unwritable: self.unwritable.clone(),
+            flaky: 0..0,
             dead: self.dead,
             lost: false,
             clock: 0,

@@ -6,6 +6,8 @@ use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::random;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Simulates the engine of dm-spare on adversarial disks.
@@ -94,17 +96,21 @@ fn random_part(options: &Options) -> Result<(), String> {
     let limit = Duration::from_secs(options.seconds);
     let threads = options.threads.max(1) as u64;
     let (first, steps) = (options.first_seed, options.steps);
+    let stop = Arc::new(AtomicBool::new(false));
     let workers: Vec<_> = (0..threads)
         .map(|part| {
+            let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
                 let mut seed = first + part;
                 let mut total = (0u64, random::Tally::default());
-                while begin.elapsed() < limit {
-                    let tally = random::run(seed, steps, false).map_err(|wrong| {
-                        format!(
+                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
+                    let tally = random::run(seed, steps, false)
+                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))
+                        .map_err(|wrong| {
+                            format!(
                             "seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"
                         )
-                    })?;
+                        })?;
                     total.0 += 1;
                     total.1.operations += tally.operations;
                     total.1.crashes += tally.crashes;
