@@ -45,6 +45,7 @@ mod instance;
 mod lifecycle;
 mod limits;
 mod message;
+mod opened;
 mod per_bio;
 mod registration;
 mod status;

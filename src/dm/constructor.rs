@@ -3,15 +3,15 @@
 //! What a target can ask and set while it is being made.
 
 use super::{
-    instance::Lease,
+    instance::{
+        Lease,
+        Shared, //
+    },
     ConstructError,
     Device,
     Events, //
 };
-use crate::{
-    kern::InFlight,
-    sys::bindings as c, //
-};
+use crate::sys::bindings as c;
 use core::ptr::NonNull;
 use kernel::{
     error::to_result,
@@ -22,21 +22,21 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// For `'a`, `ti` is a `dm_target` whose constructor is running, and `leases`
+/// For `'a`, `ti` is a `dm_target` whose constructor is running, and `shared`
 /// belongs to its instance.
 pub struct Constructor<'a> {
     ti: NonNull<c::dm_target>,
-    leases: &'a InFlight,
+    shared: &'a Shared,
 }
 
 impl<'a> Constructor<'a> {
     /// # Safety
     ///
     /// The constructor of `ti` is running, and goes on for `'a`; `ti` is not
-    /// freed before `leases` is zero.
-    pub(super) unsafe fn from_raw(ti: NonNull<c::dm_target>, leases: &'a InFlight) -> Self {
+    /// freed before the leases of `shared` are zero.
+    pub(super) unsafe fn from_raw(ti: NonNull<c::dm_target>, shared: &'a Shared) -> Self {
         // INVARIANT: by this function's contract.
-        Self { ti, leases }
+        Self { ti, shared }
     }
 
     /// Returns the first sector of the mapped device that the line covers.
@@ -72,7 +72,8 @@ impl<'a> Constructor<'a> {
     ///
     /// It cannot be opened, is in use, or is zoned; the sentence names it.
     pub fn device(&mut self, path: &str) -> Result<Device, ConstructError> {
-        Device::open(self.lease(), path)
+        // SAFETY: the constructor is running, by the type invariant.
+        unsafe { Device::open(self.lease(), path) }
     }
 
     /// Returns the means to raise events of the mapped device.
@@ -84,7 +85,7 @@ impl<'a> Constructor<'a> {
     ///
     /// # Errors
     ///
-    /// `sectors` is 0.
+    /// `sectors` is out of range. 0 means no limit.
     pub fn set_max_io_length(&mut self, sectors: u32) -> Result<(), ConstructError> {
         // SAFETY: the constructor is running.
         to_result(unsafe { c::dm_set_target_max_io_len(self.ti.as_ptr(), u64::from(sectors)) })
@@ -145,7 +146,7 @@ impl<'a> Constructor<'a> {
     fn lease(&self) -> Lease {
         // SAFETY: by the type invariant, and the constructor's caller frees
         // the instance only after it has waited for the leases.
-        unsafe { Lease::take(self.ti, self.leases) }
+        unsafe { Lease::take(self.ti, self.shared) }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::{
     instance::Lease,
+    opened::OpenDevice,
     ConstructError, //
 };
 use crate::{
@@ -15,33 +16,27 @@ use crate::{
 };
 use core::{
     mem::MaybeUninit,
-    ptr::{
-        self,
-        NonNull, //
-    },
+    ptr::NonNull, //
 };
 use kernel::{
-    error::{
-        to_result,
-        Error, //
-    },
+    error::Error,
     prelude::*,
     str::CString, //
 };
 
 /// An open block device of a table line.
 ///
-/// Opened in the mode of the table; put back when dropped, which sleeps and
-/// waits for the target's own bios on it.
+/// Opened in the mode of the table. It stays open until the target is freed, even
+/// if this is dropped earlier.
 ///
 /// # Invariants
 ///
-/// `device` was opened for the target that the lease is for, and is still open.
+/// `opened` is in the list of the target that the lease is for, which puts it
+/// back only after the lease is dropped.
 pub struct Device {
-    device: NonNull<c::dm_dev>,
-    lease: Lease,
-    /// On the heap, since bios point to it while the `Device` may move.
-    in_flight: KBox<InFlight>,
+    opened: NonNull<OpenDevice>,
+    /// Keeps the list that `opened` is in.
+    _lease: Lease,
 }
 
 // SAFETY: what is done through a shared `Device` only reads facts that the
@@ -50,39 +45,35 @@ unsafe impl Send for Device {}
 // SAFETY: as for `Send`.
 unsafe impl Sync for Device {}
 
-// SAFETY: open by the type invariant, until `Drop` has waited for the counter,
-// which is on the heap and so stays in place.
+// SAFETY: open by the type invariant, and put back only after its target's list
+// has waited for the counter, which is on the heap and so stays in place.
 unsafe impl BlockDevice for Device {
     fn as_ptr(&self) -> *mut c_void {
         self.bdev().cast()
     }
 
     fn in_flight(&self) -> &InFlight {
-        &self.in_flight
+        self.opened().in_flight()
     }
 }
 
 impl Device {
     /// Opens a device for a target that is being made.
-    pub(super) fn open(lease: Lease, path: &str) -> Result<Self, ConstructError> {
+    ///
+    /// # Safety
+    ///
+    /// The constructor of the lease's target is running.
+    pub(super) unsafe fn open(lease: Lease, path: &str) -> Result<Self, ConstructError> {
         let name = CString::try_from_fmt(fmt!("{path}"))?;
-        let in_flight = KBox::new(InFlight::new(), GFP_KERNEL)?;
         // SAFETY: the lease keeps the table valid.
         let mode = unsafe { c::dm_table_get_mode(lease.table()) };
-        let mut device = ptr::null_mut();
-        // SAFETY: the target is under construction, the name is NUL-terminated,
-        // `device` is a local variable.
-        let result = to_result(unsafe {
-            c::dm_get_device(lease.ti(), name.as_char_ptr(), mode, &mut device)
-        });
-        let device = result
-            .and_then(|()| NonNull::new(device).ok_or(ENODEV))
+        // SAFETY: by this function's contract.
+        let opened = unsafe { lease.devices().open(lease.ti(), &name, mode) }
             .map_err(|error| Self::refusal(path, error))?;
         // INVARIANT: opened just above.
         let device = Self {
-            device,
-            lease,
-            in_flight,
+            opened,
+            _lease: lease,
         };
         if device.facts().zoned {
             return Err(ConstructError::invalid(fmt!(
@@ -90,6 +81,11 @@ impl Device {
             )));
         }
         Ok(device)
+    }
+
+    fn opened(&self) -> &OpenDevice {
+        // SAFETY: valid by the type invariant; only shared references are made.
+        unsafe { self.opened.as_ref() }
     }
 
     /// Returns the size in sectors.
@@ -111,7 +107,7 @@ impl Device {
     pub fn name(&self) -> &str {
         // SAFETY: by the type invariant the device is valid; its name never
         // changes.
-        let name = unsafe { &(*self.device.as_ptr()).name };
+        let name = unsafe { &(*self.dm_dev()).name };
         // SAFETY: the name is NUL-terminated.
         let name = unsafe { CStr::from_char_ptr(name.as_ptr()) };
         name.to_str().unwrap_or("?")
@@ -155,12 +151,12 @@ impl Device {
     }
 
     pub(super) fn dm_dev(&self) -> *mut c::dm_dev {
-        self.device.as_ptr()
+        self.opened().dm_dev()
     }
 
     pub(super) fn bdev(&self) -> *mut c::block_device {
         // SAFETY: valid by the type invariant.
-        unsafe { (*self.device.as_ptr()).bdev }
+        unsafe { (*self.dm_dev()).bdev }
     }
 
     fn facts(&self) -> c::shim_device_facts {
@@ -187,14 +183,5 @@ impl Device {
             error,
             fmt!("the device `{path}` cannot be opened ({error:?}): {remedy}"),
         )
-    }
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        self.in_flight.wait_idle();
-        // SAFETY: opened for this target by the type invariant, and no bio of
-        // ours is on its way to it.
-        unsafe { c::dm_put_device(self.lease.ti(), self.device.as_ptr()) };
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{
     lifecycle::Lifecycle,
+    opened::OpenDevices,
     target::thunks,
     Target, //
 };
@@ -41,9 +42,18 @@ use kernel::{
 pub(super) struct Instance<T: Target> {
     head: c::shim_instance_head,
     target: Atomic<*const T>,
+    shared: Shared,
+    /// Calls of `end_io` that have given their bio away: nothing else keeps the
+    /// target for them any more.
+    visits: InFlight,
+    pub(super) lifecycle: Lifecycle,
+}
+
+/// What leases refer to, whatever the type of the target.
+pub(super) struct Shared {
     /// Users of the table that the instance has to outlive.
     leases: InFlight,
-    pub(super) lifecycle: Lifecycle,
+    pub(super) devices: OpenDevices,
 }
 
 impl<T: Target> Instance<T> {
@@ -56,7 +66,11 @@ impl<T: Target> Instance<T> {
                 },
                 // INVARIANT: the target is yet to be made.
                 target: Atomic::new(ptr::null()),
-                leases: InFlight::new(),
+                shared: Shared {
+                    leases: InFlight::new(),
+                    devices: OpenDevices::new(),
+                },
+                visits: InFlight::new(),
                 lifecycle: Lifecycle::new(),
             },
             GFP_KERNEL,
@@ -97,19 +111,31 @@ impl<T: Target> Instance<T> {
         unsafe { ArcBorrow::from_raw(self.target.load(Relaxed)) }
     }
 
-    /// Returns the counter of leases.
-    pub(super) fn leases(&self) -> &InFlight {
-        &self.leases
+    /// Returns what leases refer to.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
-    /// Frees the instance and drops its reference to the target. Waits until
-    /// every lease is back.
+    /// Returns the counter of leases.
+    pub(super) fn leases(&self) -> &InFlight {
+        &self.shared.leases
+    }
+
+    /// Returns the counter of calls that have given their bio away.
+    pub(super) fn visits(&self) -> &InFlight {
+        &self.visits
+    }
+
+    /// Frees the instance: drops its reference to the target, waits until every
+    /// lease is back, and puts the devices back. Sleeps.
     ///
     /// # Safety
     ///
-    /// `instance` comes from [`Instance::allocate`] and nobody uses it any more,
-    /// except through leases.
-    pub(super) unsafe fn free(instance: NonNull<Self>) {
+    /// - `instance` comes from [`Instance::allocate`] and nobody uses it any
+    ///   more, except through leases.
+    /// - `ti` is the target that it was allocated for; its constructor has failed
+    ///   or its destructor is running.
+    pub(super) unsafe fn free(instance: NonNull<Self>, ti: NonNull<c::dm_target>) {
         // SAFETY: by this function's contract the instance is valid.
         let this = unsafe { instance.as_ref() };
         let target = this.target.load(Relaxed);
@@ -121,7 +147,9 @@ impl<T: Target> Instance<T> {
                 warn_bug(c"a device-mapper target outlives its destructor");
             }
         }
-        this.leases.wait_idle();
+        this.shared.leases.wait_idle();
+        // SAFETY: by this function's contract; every `Device` held a lease.
+        unsafe { this.shared.devices.put_all(ti.as_ptr()) };
         // SAFETY: allocated by `KBox`, and no lease refers to it any more.
         drop(unsafe { KBox::from_raw(instance.as_ptr()) });
     }
@@ -131,10 +159,11 @@ impl<T: Target> Instance<T> {
 ///
 /// # Invariants
 ///
-/// `leases` counts this lease, and `ti` is valid until it is zero.
+/// `shared.leases` counts this lease; until it is zero `ti` and `shared` are
+/// valid.
 pub(super) struct Lease {
     ti: NonNull<c::dm_target>,
-    leases: NonNull<InFlight>,
+    shared: NonNull<Shared>,
 }
 
 // SAFETY: a lease only keeps memory alive; its counter is atomic.
@@ -147,15 +176,22 @@ impl Lease {
     ///
     /// # Safety
     ///
-    /// `ti` is valid and will be until `leases`, which is part of its instance,
-    /// is zero; the caller keeps that from happening during the call.
-    pub(super) unsafe fn take(ti: NonNull<c::dm_target>, leases: &InFlight) -> Self {
-        leases.enter();
+    /// `ti` is valid and will be until the leases of `shared`, which is part of
+    /// its instance, are zero; the caller keeps that from happening during the
+    /// call.
+    pub(super) unsafe fn take(ti: NonNull<c::dm_target>, shared: &Shared) -> Self {
+        shared.leases.enter();
         // INVARIANT: counted just above.
         Self {
             ti,
-            leases: NonNull::from(leases),
+            shared: NonNull::from(shared),
         }
+    }
+
+    /// Returns the list of the target's devices.
+    pub(super) fn devices(&self) -> &OpenDevices {
+        // SAFETY: valid by the type invariant; only shared references are made.
+        unsafe { &self.shared.as_ref().devices }
     }
 
     /// Returns the target, which stays valid as long as the lease does.
@@ -175,6 +211,6 @@ impl Drop for Lease {
     fn drop(&mut self) {
         // SAFETY: pairs with `enter` in `take`; by the type invariant the
         // counter is valid.
-        unsafe { InFlight::leave(self.leases.as_ptr()) };
+        unsafe { InFlight::leave(&raw const (*self.shared.as_ptr()).leases) };
     }
 }

@@ -278,6 +278,19 @@ impl<T: Target> Parts<T> {
         }
     }
 
+    /// Returns the counter of visits of the target that the bio belongs to.
+    pub(super) fn visits(&self) -> NonNull<InFlight> {
+        // SAFETY: the target of a bio outlives the bio.
+        let instance = unsafe { Instance::<T>::of(self.area().ti) };
+        NonNull::from(instance.visits())
+    }
+
+    /// Returns whether device-mapper takes bios back, to map them again later.
+    pub(super) fn can_requeue(&self) -> bool {
+        // SAFETY: the target outlives its bios.
+        unsafe { c::dm_noflush_suspending(self.ti()) != 0 }
+    }
+
     /// Returns the counter of leases of the target that the bio belongs to.
     pub(super) fn leases(&self) -> NonNull<InFlight> {
         // SAFETY: the target of a bio outlives the bio.

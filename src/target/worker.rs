@@ -13,6 +13,10 @@ use kernel::{
         atomic::Relaxed,
         Arc,
         ArcBorrow, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     }, //
 };
 
@@ -192,7 +196,7 @@ impl Spare {
             }
             Action::Requeue { request } => {
                 if let Some(bio) = this.take_request(request) {
-                    bio.requeue();
+                    Self::requeue(this, bio);
                 }
             }
             Action::Activated(result) => this.note_activated(result),
@@ -203,6 +207,15 @@ impl Spare {
                     this.events.raise();
                 }
             }
+        }
+    }
+
+    /// Gives a bio back to device-mapper, if it still takes it: a suspension that is given up ends that before we hear
+    /// of it. Then the bio goes on waiting here, for as long as that takes.
+    fn requeue(this: ArcBorrow<'_, Self>, bio: HeldBio<Self>) {
+        if let Err(bio) = bio.requeue() {
+            fsleep(Delta::from_millis(1));
+            Self::put_into_inbox(this, bio);
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
         Status,
         Target, //
     },
+    kern::InFlight,
     sys::bindings as c, //
 };
 use core::{
@@ -32,6 +33,8 @@ pub struct EndBio<'a, T: Target> {
 #[must_use = "`end_io` has to return this"]
 pub struct Ended<'a> {
     result: c_uint,
+    /// The counter that keeps the target while this call goes on without a bio.
+    visit: Option<NonNull<InFlight>>,
     _call: PhantomData<&'a mut ()>,
 }
 
@@ -39,13 +42,16 @@ impl Ended<'_> {
     fn new(result: c_uint) -> Self {
         Self {
             result,
+            visit: None,
             _call: PhantomData,
         }
     }
 
-    pub(in super::super) fn into_raw(self) -> c_int {
+    /// Returns the result for C, and a counter that the caller leaves when it
+    /// uses the target no more.
+    pub(in super::super) fn into_raw(self) -> (c_int, Option<NonNull<InFlight>>) {
         // CAST: the constants are 0 to 2.
-        self.result as c_int
+        (self.result as c_int, self.visit)
     }
 }
 
@@ -129,6 +135,13 @@ impl<'a, T: Target> EndBio<'a, T> {
     /// Keeps the bio for later, as it was when it was mapped.
     pub fn hold(mut self) -> (HeldBio<T>, Ended<'a>) {
         self.parts.restore();
-        (HeldBio::new(self.parts), Ended::new(c::DM_ENDIO_INCOMPLETE))
+        let visit = self.parts.visits();
+        // From here on the bio, which may be ended in another thread at once, no
+        // longer keeps the target for this call.
+        // SAFETY: while the bio is ours, device-mapper keeps its target.
+        unsafe { visit.as_ref() }.enter();
+        let mut ended = Ended::new(c::DM_ENDIO_INCOMPLETE);
+        ended.visit = Some(visit);
+        (HeldBio::new(self.parts), ended)
     }
 }

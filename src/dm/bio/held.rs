@@ -215,10 +215,18 @@ impl<T: Target> HeldBio<T> {
         self.dispose(|parts| parts.end(status));
     }
 
-    /// Has device-mapper map the bio again later. Any context. Only while a
-    /// noflush suspend is in progress; otherwise it becomes an I/O error.
-    pub fn requeue(self) {
+    /// Has device-mapper map the bio again later. Any context.
+    ///
+    /// # Errors
+    ///
+    /// Hands the bio back when no noflush suspend is in progress, or it was given
+    /// up: device-mapper would make an I/O error of it.
+    pub fn requeue(self) -> Result<(), Self> {
+        if !self.0.can_requeue() {
+            return Err(self);
+        }
         self.complete(Status::DM_REQUEUE);
+        Ok(())
     }
 
     fn dispose(self, last: impl FnOnce(Parts<T>)) {

@@ -25,7 +25,10 @@ use super::super::{
     Target,
     Words, //
 };
-use crate::sys::bindings as c;
+use crate::{
+    kern::InFlight,
+    sys::bindings as c, //
+};
 use core::ptr::NonNull;
 use kernel::{
     prelude::*,
@@ -118,7 +121,7 @@ unsafe fn try_construct<T: Target>(
     // SAFETY: just allocated, and freed below or in `destruct` only.
     let this = unsafe { instance.as_ref() };
     // SAFETY: this is the constructor; `free` waits for the leases.
-    let mut context = unsafe { Constructor::from_raw(ti, this.leases()) };
+    let mut context = unsafe { Constructor::from_raw(ti, this.shared()) };
     match T::new(&mut context, arguments) {
         Ok(target) => {
             this.set_target(target);
@@ -129,8 +132,9 @@ unsafe fn try_construct<T: Target>(
             Ok(())
         }
         Err(error) => {
-            // SAFETY: nobody has seen the instance but the constructor.
-            unsafe { Instance::free(instance) };
+            // SAFETY: nobody has seen the instance but the constructor, which has
+            // failed.
+            unsafe { Instance::free(instance, ti) };
             Err(error)
         }
     }
@@ -142,10 +146,15 @@ unsafe fn try_construct<T: Target>(
 unsafe extern "C" fn destruct<T: Target>(ti: *mut c::dm_target) {
     // SAFETY: by this function's contract.
     let this = unsafe { instance::<T>(ti) };
+    // The last bios have come back, but a call that held one may still be on its
+    // way out.
+    this.visits().wait_idle();
     // SAFETY: the target was set and the instance is not yet freed.
     T::destroy(unsafe { this.target() });
+    // SAFETY: `ti` is not null.
+    let ti = unsafe { NonNull::new_unchecked(ti) };
     // SAFETY: by this function's contract nobody uses the instance.
-    unsafe { Instance::free(NonNull::from(this)) };
+    unsafe { Instance::free(NonNull::from(this), ti) };
 }
 
 /// # Safety
@@ -178,9 +187,16 @@ unsafe extern "C" fn end_io<T: Target>(
     let Some(bio) = (unsafe { EndBio::from_raw(bio, status) }) else {
         return c::DM_ENDIO_DONE as c_int;
     };
-    // SAFETY: the target exists between constructor and destructor.
+    // SAFETY: the target exists between constructor and destructor, and the
+    // destructor waits for bios that are not yet ended and for visits.
     let target = unsafe { target::<T>(ti) };
-    T::end_io(target, bio).into_raw()
+    let (result, visit) = T::end_io(target, bio).into_raw();
+    if let Some(visit) = visit {
+        // SAFETY: entered when the bio was given away; the destructor waits for
+        // it, and nothing of the target is used after this.
+        unsafe { InFlight::leave(visit.as_ptr()) };
+    }
+    result
 }
 
 /// # Safety

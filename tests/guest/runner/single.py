@@ -17,7 +17,7 @@ RUN_ONE = pathlib.Path(__file__).resolve().parent.parent / "run-one"
 
 def limit_seconds():
     """How long one test may take before it counts as hung."""
-    return 300 if os.environ["SPARE_SCALE"] == "full" else 600
+    return 900 if os.environ["SPARE_SCALE"] == "full" else 600
 
 
 def run(number, place, output):
