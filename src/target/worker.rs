@@ -36,6 +36,7 @@ use crate::{
         Event,
         Io,
         Leg,
+        Notice,
         Operation,
         RequestId,
         Token, //
@@ -43,6 +44,7 @@ use crate::{
     kern::{
         error_limited,
         info_limited,
+        warn_limited,
         EpochClient,
         NoIo,
         OwnIo,
@@ -201,12 +203,7 @@ impl Spare {
             }
             Action::Activated(result) => this.note_activated(result),
             Action::Suspended { clean } => this.answers.suspended(clean),
-            Action::Notice(notice) => {
-                info_limited!("{}: {}\n", this.name, Plain(&notice));
-                if notice.is_event() {
-                    this.events.raise();
-                }
-            }
+            Action::Notice(notice) => this.tell(notice),
         }
     }
 
@@ -216,6 +213,23 @@ impl Spare {
         if let Err(bio) = bio.requeue() {
             fsleep(Delta::from_millis(1));
             Self::put_into_inbox(this, bio);
+        }
+    }
+
+    /// Logs a notice and raises the event that it asks for.
+    fn tell(&self, notice: Notice) {
+        // What happens block by block must not drown what happens once: each kind has a rate limit of its own.
+        match notice {
+            Notice::Remapped { .. } | Notice::Poisoned { .. } | Notice::Healed { .. } => {
+                info_limited!("{}: {}\n", self.name, Plain(&notice));
+            }
+            Notice::SlotsLow { .. } | Notice::SlotsExhausted | Notice::SlotFailed { .. } => {
+                warn_limited!("{}: {}\n", self.name, Plain(&notice));
+            }
+            _ => pr_warn!("{}: {}\n", self.name, Plain(&notice)),
+        }
+        if notice.is_event() {
+            self.events.raise();
         }
     }
 
