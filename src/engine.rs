@@ -174,7 +174,7 @@ impl Engine {
                 }
             }
             Event::Timer { ticket } => {
-                if ticket & 1 << 16 == 0 {
+                if ticket & (1 << 16) == 0 {
                     if self.commit.lane.is_current(ticket) {
                         self.commit_timed_out();
                     }

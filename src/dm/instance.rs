@@ -209,8 +209,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        // SAFETY: valid by the type invariant.
+        let leases = unsafe { &raw const (*self.shared.as_ptr()).leases };
         // SAFETY: pairs with `enter` in `take`; by the type invariant the
         // counter is valid.
-        unsafe { InFlight::leave(&raw const (*self.shared.as_ptr()).leases) };
+        unsafe { InFlight::leave(leases) };
     }
 }

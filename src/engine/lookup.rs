@@ -259,7 +259,7 @@ const UNCOMMITTED: u64 = 1 << 40;
 
 fn pack(record: &Record, uncommitted: bool) -> u64 {
     u64::from(record.slot.map_or(0, |slot| slot.0))
-        | u64::from(record.mask) << 32
+        | (u64::from(record.mask) << 32)
         | if uncommitted { UNCOMMITTED } else { 0 }
 }
 

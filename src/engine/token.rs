@@ -34,12 +34,12 @@ impl Owner {
             Owner::Loader => (5, 0),
         };
         // CAST: there are at most 64 jobs.
-        Token(owner << 28 | (index as u32 & 0xfff) << 16 | u32::from(generation))
+        Token((owner << 28) | ((index as u32 & 0xfff) << 16) | u32::from(generation))
     }
 
     pub(super) fn of(token: Token) -> Option<(Self, u16)> {
         // CAST: masked to 12 and 16 bits.
-        let index = (token.0 >> 16 & 0xfff) as usize;
+        let index = ((token.0 >> 16) & 0xfff) as usize;
         let generation = (token.0 & 0xffff) as u16;
         let owner = match token.0 >> 28 {
             0 => Owner::Job(index),

@@ -54,7 +54,7 @@ impl Busy {
             .saturating_sub(first)
             .saturating_add(1)
             .min((1 << LENGTH_BITS) - 1);
-        self.change(range.saturating_add(1), first << LENGTH_BITS | length);
+        self.change(range.saturating_add(1), (first << LENGTH_BITS) | length);
     }
 
     pub(super) fn clear(&self, range: usize) {

@@ -60,7 +60,7 @@ impl Filter {
         let region = lbn >> self.shift;
         if let Some(word) = self.word(region / 64) {
             // The engine is the only writer, so no read-modify-write is needed.
-            word.store(word.load(Relaxed) | 1 << (region % 64), Relaxed);
+            word.store(word.load(Relaxed) | (1 << (region % 64)), Relaxed);
         }
     }
 
