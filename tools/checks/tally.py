@@ -28,6 +28,13 @@ class Tally:
         self.passed += passed
         self.skipped += skipped
 
+    def merge(self, other):
+        """Adds the results of a stage that counted for itself."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self._failures += other._failures
+
     def list_failures(self):
         """Prints every failure with its reason."""
         for name, why in self._failures:
