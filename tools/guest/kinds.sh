@@ -14,7 +14,7 @@ know_kind() {
 # The configuration fragments of KIND, in the order in which they are merged.
 kind_fragments() {
 	case $1 in
-	uml-debug) echo common debug uml ;;
+	uml-debug) echo common debug uml kasan-vmalloc ;;
 	uml-plain) echo common uml ;;
 	qemu-debug) echo common debug qemu lockdep ;;
 	*) ;;
