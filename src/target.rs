@@ -55,6 +55,7 @@ use crate::{
         EndBio,
         Ended,
         Events,
+        Features,
         Limits,
         MapBio,
         Mapped,
@@ -148,6 +149,7 @@ impl Target for Spare {
 
     const NAME: &'static CStr = c"spare";
     const VERSION: [u32; 3] = [1, 0, 0];
+    const FEATURES: Features = Features::NOWAIT;
     const HAS_END_IO: bool = true;
 
     fn new(

@@ -23,6 +23,8 @@ pub(crate) struct Counters {
     pub(crate) repairs_write: Counter,
     /// Reads of poisoned sectors, answered with EIO.
     pub(crate) poisoned_reads: Counter,
+    /// Bios that would have been held, but were not to wait.
+    pub(crate) nowait_refused: Counter,
     /// Flushes sent to main.
     pub(crate) main_flushes: Counter,
     /// Flushes sent to the spare.
@@ -43,6 +45,7 @@ impl Counters {
             repairs_read: Counter::new(),
             repairs_write: Counter::new(),
             poisoned_reads: Counter::new(),
+            nowait_refused: Counter::new(),
             main_flushes: Counter::new(),
             spare_flushes: Counter::new(),
             passed_errors: Counter::new(),

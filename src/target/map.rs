@@ -75,6 +75,12 @@ impl Spare {
                 this.leave_epoch(&mut bio);
                 bio.fail()
             }
+            Verdict::Hold if bio.is_nowait() => {
+                // Its blocks wait for other I/O, and its submitter will not.
+                this.leave_epoch(&mut bio);
+                this.counters.nowait_refused.count();
+                bio.complete(Status::AGAIN)
+            }
             Verdict::Hold => {
                 this.leave_epoch(&mut bio);
                 bio.per_bio_mut().reason = Reason::Blocked;

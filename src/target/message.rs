@@ -96,6 +96,7 @@ impl Spare {
             ("slot_reads", &shell.slot_reads),
             ("slot_writes", &shell.slot_writes),
             ("poisoned_reads", &shell.poisoned_reads),
+            ("nowait_refused", &shell.nowait_refused),
             ("main_flushes", &shell.main_flushes),
             ("spare_flushes", &shell.spare_flushes),
         ] {
