@@ -24,6 +24,7 @@ mod block;
 mod counters;
 mod event;
 pub mod format;
+mod health;
 mod lookup;
 mod metadata;
 mod notice;
@@ -40,15 +41,18 @@ pub use action::{Action, Activation, Io, Leg, Operation, Timer};
 pub use block::{Block, Buffer};
 pub use event::{Cause, ErrorClass, Event, Request, RequestId, RequestKind, Token};
 pub use format::Checksum;
+pub use health::Health;
 pub use lookup::{Lookup, Verdict};
 pub use notice::Notice;
 pub use refusal::{CopyFault, Refusal};
+pub use repair::order::{OrderError, Outcome};
 pub use settings::{Settings, SettingsError};
 pub use status::{State, Status};
 pub use units::{Lbn, Slot, Tid, Uuid, BLOCK_BYTES, SECTORS_PER_BLOCK, SECTOR_BYTES};
 
 use counters::Counters;
 use format::layout::COPIES_MAXIMUM;
+use health::MainErrors;
 use kernel::{
     alloc::{Flags, KVec},
     sync::Arc, //
@@ -84,6 +88,11 @@ pub struct Engine {
     counters: Counters,
     /// Nothing of main could be read when it was last tried.
     main_is_gone: bool,
+    main_errors: MainErrors,
+    /// The state that was last told of.
+    told_health: Health,
+    /// That no slot is left was told, and no slot has been taken or given back since.
+    told_exhausted: bool,
     /// Commits to go by between attempts to take a copy in again, and the count at which the next is due.
     rejoin_wait: u64,
     rejoin_at: u64,
@@ -136,6 +145,9 @@ impl Engine {
             notices: Notices::new(),
             counters: Counters::default(),
             main_is_gone: false,
+            main_errors: MainErrors::new(),
+            told_health: Health::Ok,
+            told_exhausted: false,
             rejoin_wait: 0,
             rejoin_at: 0,
             noflush: false,
@@ -174,6 +186,9 @@ impl Engine {
                 }
             }
             Event::Timer { ticket } => {
+                if self.main_errors.expired(ticket) {
+                    return;
+                }
                 if ticket & (1 << 16) == 0 {
                     if self.commit.lane.is_current(ticket) {
                         self.commit_timed_out();
@@ -206,6 +221,7 @@ impl Engine {
             .or_else(|| self.loader.poll())
             .or_else(|| self.commit.lane.poll(milliseconds))
             .or_else(|| self.checkpoint.lane.poll(milliseconds))
+            .or_else(|| self.main_errors.poll())
             .or_else(|| self.poll_jobs())
             .or_else(|| self.poll_suspended());
         if action.is_some() {
@@ -219,6 +235,8 @@ impl Engine {
         let counters = &self.counters;
         Status {
             state: self.state,
+            health: self.health(),
+            main_is_gone: self.main_is_gone,
             remapped: counters.remapped,
             poisoned: counters.poisoned,
             slots_used: self.slots.used(),
@@ -336,6 +354,7 @@ impl Engine {
                 break;
             }
         }
+        self.note_health();
     }
 
     /// Whether nothing is active or waiting, the metadata included.
@@ -350,6 +369,7 @@ impl Engine {
     fn wanted_marker(&self) -> Option<Marker> {
         match self.state {
             State::Active if self.clean => Some(Marker::None),
+            _ if self.settings.read_only => None,
             State::Suspending | State::Suspended => {
                 let due = !self.noflush && !self.clean && !self.marker_failed && self.suspends != 0;
                 (due && self.waiting.is_empty() && self.active_jobs() == 0).then_some(Marker::Clean)
@@ -369,7 +389,9 @@ impl Engine {
             self.state = State::Suspended;
         }
         Some(Action::Suspended {
-            clean: self.clean && !self.noflush && self.state == State::Suspended,
+            clean: (self.clean || self.settings.read_only)
+                && !self.noflush
+                && self.state == State::Suspended,
         })
     }
 }

@@ -12,6 +12,7 @@
 //! | `requests` | held bios that the engine knows by number | worker |
 //! | `resubmit` | a held bio is mapped again | worker |
 //! | `suspend` | activation, suspension, removal | process |
+//! | `orders` | what messages have moved or tested, in portions | process |
 //! | `status`, `message`, `counters` | what users see | process |
 //!
 //! Nothing here is `unsafe`, and nothing here decides what happens to a block: the engine does. Lock order and
@@ -27,6 +28,7 @@ mod map;
 mod message;
 mod name;
 mod options;
+mod orders;
 mod ownership;
 mod per_bio;
 mod requests;
@@ -86,6 +88,7 @@ use self::{
     inbox::Inbox,
     name::Name,
     options::Options,
+    orders::Orders,
     ownership::Ownership,
     per_bio::PerBio,
     suspend::Answers,
@@ -106,6 +109,7 @@ pub(crate) struct Spare {
     worker: Worker<Self>,
     commit_timer: Timer<Self>,
     checkpoint_timer: Timer<Self>,
+    window_timer: Timer<Self>,
     epoch: IoEpoch<Self>,
     bios: BioSet<OwnBio>,
     split: SplitPool,
@@ -115,6 +119,8 @@ pub(crate) struct Spare {
     core: Mutex<Core>,
     #[pin]
     answers: Answers,
+    #[pin]
+    orders: Orders,
     lookup: Arc<Lookup>,
     /// 1 once the destructor has begun: the worker does nothing any more.
     ending: Atomic<i32>,
@@ -201,7 +207,7 @@ impl Target for Spare {
         words: Words<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), MessageError> {
-        this.answer_message(words, reply)
+        Self::answer_message(this, words, reply)
     }
 
     fn iterate_devices(this: ArcBorrow<'_, Self>, visitor: &mut DeviceVisitor<'_>) {

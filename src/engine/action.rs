@@ -6,6 +6,7 @@ use super::block::Buffer;
 use super::event::{ErrorClass, RequestId, Token};
 use super::notice::Notice;
 use super::refusal::Refusal;
+use super::repair::order::{OrderError, Outcome};
 
 /// One of the two devices.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,13 +17,15 @@ pub enum Leg {
     Spare,
 }
 
-/// One of the two timers.
+/// One of the timers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Timer {
     /// Watches a commit.
     Commit,
     /// Watches a checkpoint.
     Checkpoint,
+    /// Ends a window in which media errors are counted.
+    ErrorWindow,
 }
 
 /// What an I/O does. Sectors are 512 bytes; `within` is the first sector inside the 4 KiB buffer.
@@ -131,6 +134,13 @@ pub enum Action {
         request: RequestId,
         /// How.
         result: Result<(), ErrorClass>,
+    },
+    /// Answer an order.
+    Answered {
+        /// Which.
+        request: RequestId,
+        /// What became of its blocks, or what broke it off.
+        result: Result<Outcome, OrderError>,
     },
     /// Map a held bio again.
     Resubmit {

@@ -29,7 +29,7 @@ pub enum ErrorClass {
     Other(u8),
 }
 
-/// What a held bio wants.
+/// What a held bio or an administrator wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RequestKind {
     /// Read into the bio's pages.
@@ -38,6 +38,33 @@ pub enum RequestKind {
     Write,
     /// Write zeros; the bio has no pages.
     WriteZeroes,
+    /// An order, not a bio: read whole blocks, and repair those that fail.
+    Test,
+    /// An order: move whole blocks to slots.
+    Remap,
+    /// An order: give whole blocks back to main.
+    Unremap,
+    /// An order: write a checkpoint to every copy. Its range means nothing.
+    Sync,
+}
+
+impl RequestKind {
+    /// Whether it comes from an administrator, has no bio, and ends in
+    /// [`Action::Answered`](super::Action::Answered).
+    pub fn is_order(self) -> bool {
+        matches!(
+            self,
+            RequestKind::Test | RequestKind::Remap | RequestKind::Unremap | RequestKind::Sync
+        )
+    }
+
+    /// Whether it moves what it can read of a failing block, as opposed to what it brings.
+    pub(super) fn salvages(self) -> bool {
+        matches!(
+            self,
+            RequestKind::Read | RequestKind::Test | RequestKind::Remap
+        )
+    }
 }
 
 /// Why a bio is held.

@@ -108,7 +108,7 @@ impl Lookup {
         while lbn <= last {
             if !self.filter.may_hold(lbn, lbn) {
                 lbn = self.filter.next_region(lbn);
-            } else if self.table.get(lbn).is_some() {
+            } else if self.entry(Lbn(lbn)).is_some() {
                 let before = lbn.saturating_mul(SECTORS_PER_BLOCK).saturating_sub(sector);
                 return Verdict::Main {
                     sectors: u32::try_from(before).unwrap_or(sectors).min(sectors),
@@ -166,7 +166,18 @@ impl Lookup {
 
     /// How the table serves a block; none means from main.
     pub(super) fn entry(&self, lbn: Lbn) -> Option<Entry> {
-        self.table.get(lbn.0).map(unpack)
+        // A block that was given back to main keeps its place, with the value zero.
+        self.table
+            .get(lbn.0)
+            .filter(|value| *value != 0)
+            .map(unpack)
+    }
+
+    /// Has main serve a block again. Its place is not free for another block before the next activation.
+    pub(super) fn forget(&self, lbn: Lbn) {
+        if self.table.get(lbn.0).is_some() {
+            self.table.put(lbn.0, 0);
+        }
     }
 
     /// Makes an entry visible; false if the table is full.
@@ -177,7 +188,7 @@ impl Lookup {
         self.table.put(record.lbn.0, pack(record, uncommitted))
     }
 
-    /// Entries in use.
+    /// Places of the table in use, those of blocks given back included.
     pub(super) fn entries(&self) -> u64 {
         self.table.len()
     }
@@ -189,7 +200,7 @@ impl Lookup {
 
     /// The entry at a position of the table, whatever its block.
     pub(super) fn at(&self, position: usize) -> Option<(Record, Entry)> {
-        let (lbn, value) = self.table.at(position)?;
+        let (lbn, value) = self.table.at(position).filter(|(_, value)| *value != 0)?;
         let entry = unpack(value);
         let record = Record {
             lbn: Lbn(lbn),

@@ -2,6 +2,7 @@
 
 //! What the log and the waiters for events should hear of.
 
+use super::health::Health;
 use super::units::{Lbn, Slot, Tid};
 use core::fmt;
 
@@ -39,6 +40,11 @@ pub enum Notice {
         /// The block.
         lbn: Lbn,
     },
+    /// Main serves a block again, whose slot is free.
+    Returned {
+        /// The block.
+        lbn: Lbn,
+    },
     /// A slot could not be written or read.
     SlotFailed {
         /// The slot.
@@ -68,6 +74,16 @@ pub enum Notice {
     },
     /// Nothing of main can be read.
     MainGone,
+    /// Main had more media errors in a minute than allowed.
+    MainFailing {
+        /// How many are allowed.
+        allowed: u32,
+    },
+    /// The set is in another state than before.
+    Health {
+        /// The new one.
+        health: Health,
+    },
     /// Few slots are left.
     SlotsLow {
         /// How many.
@@ -121,6 +137,7 @@ impl fmt::Display for Notice {
                 )
             }
             Notice::Healed { lbn } => write!(out, "block {} is whole again", lbn.0),
+            Notice::Returned { lbn } => write!(out, "block {} is served by main again", lbn.0),
             Notice::SlotFailed { slot } => write!(out, "slot {} is bad", slot.0),
             Notice::CopyFailed { copy } => write!(
                 out,
@@ -141,6 +158,12 @@ impl fmt::Display for Notice {
                 out,
                 "nothing of main can be read: it is taken for gone, and no block is remapped"
             ),
+            Notice::MainFailing { allowed } => write!(
+                out,
+                "main had more than {allowed} media errors in a minute: it is declared failing, and no more slots are taken; \
+                 replace it, or create the device again with another fail_after"
+            ),
+            Notice::Health { health } => write!(out, "the state is {}", health.word()),
             Notice::SlotsLow { left } => write!(out, "only {left} slots are left"),
             Notice::SlotsExhausted => write!(out, "no slot is left"),
             Notice::NoticesLost { count } => write!(out, "{count} notices were dropped"),

@@ -103,6 +103,8 @@ pub enum Refusal {
     },
     /// The table holds more entries than fit.
     TableFull,
+    /// The spare is blank and must not be written.
+    BlankReadOnly,
     /// The spare is too small for the number of copies.
     SpareTooSmall {
         /// Given, in sectors.
@@ -230,6 +232,10 @@ impl fmt::Display for Refusal {
             Refusal::TableFull => write!(
                 out,
                 "the metadata holds more entries than its own capacity; restore the spare from a backup"
+            ),
+            Refusal::BlankReadOnly => write!(
+                out,
+                "the spare is blank, and with read_only nothing can be formatted; create the device once without read_only"
             ),
             Refusal::SpareTooSmall { given, minimum } => write!(
                 out,

@@ -8,6 +8,7 @@
 
 pub(super) mod commit;
 pub(super) mod job;
+pub(super) mod order;
 mod probe;
 mod queue;
 mod relocate;

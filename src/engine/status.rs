@@ -2,6 +2,8 @@
 
 //! What can be asked of the engine at any time.
 
+use super::health::Health;
+
 /// Where the engine stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum State {
@@ -24,6 +26,10 @@ pub enum State {
 pub struct Status {
     /// Where the engine stands.
     pub state: State,
+    /// How the set is, while in service.
+    pub health: Health,
+    /// Nothing of main could be read when it was last tried.
+    pub main_is_gone: bool,
     /// Blocks served by a slot.
     pub remapped: u64,
     /// Blocks with a poisoned sector.

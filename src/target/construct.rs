@@ -46,6 +46,7 @@ use super::{
         Options,
         OPTION_WORDS_MAX, //
     },
+    orders::Orders,
     ownership::Ownership,
     requests::Requests,
     suspend::Answers,
@@ -75,14 +76,14 @@ impl Spare {
         let main_path = arguments.required("main device")?;
         let spare_path = arguments.required("spare device")?;
         let options = read_options(arguments)?;
-        if !context.is_writable() {
+        if !context.is_writable() && !options.read_only {
             return Err(ConstructError::invalid(fmt!(
-                "the table is read-only: create it without --readonly, since remapping must write"
+                "the table is read-only: create it without --readonly, since remapping must write, or with the option read_only"
             )));
         }
         let main = context.device(main_path)?;
         let spare = context.device(spare_path)?;
-        check_devices(context, &main, &spare)?;
+        check_devices(context, &main, &spare, options.read_only)?;
         let ownership = Ownership::new(&spare, context.device_name())?;
 
         context.set_max_io_length(LONGEST_BIO)?;
@@ -103,6 +104,7 @@ impl Spare {
         let worker = Worker::new(fmt!("dm-spare/{name}"))?;
         let commit_timer = Timer::new(&worker)?;
         let checkpoint_timer = Timer::new(&worker)?;
+        let window_timer = Timer::new(&worker)?;
         let epoch = IoEpoch::new(JOBS as usize)?;
         let bios = BioSet::new(OWN_BIOS)?;
         let split = SplitPool::new(SPLIT_BIOS)?;
@@ -115,12 +117,14 @@ impl Spare {
                 worker,
                 commit_timer,
                 checkpoint_timer,
+                window_timer,
                 epoch,
                 bios,
                 split,
                 inbox <- new_irq_lock!(inbox, "dm_spare::inbox"),
                 core <- new_mutex!(Core { engine, requests }, "dm_spare::core"),
                 answers <- Answers::new(),
+                orders <- Orders::new(),
                 lookup,
                 ending: Atomic::new(0),
                 counters: Counters::new(),
@@ -150,6 +154,7 @@ fn check_devices(
     context: &Constructor<'_>,
     main: &Device,
     spare: &Device,
+    read_only: bool,
 ) -> Result<(), ConstructError> {
     if main.is_same_as(spare) {
         return Err(ConstructError::invalid(fmt!(
@@ -167,10 +172,10 @@ fn check_devices(
         )));
     }
     for device in [main, spare] {
-        if device.is_read_only() {
+        if device.is_read_only() && !read_only {
             return Err(ConstructError::new(
                 EROFS,
-                fmt!("device {} is read-only: make it writable", device.name()),
+                fmt!("device {} is read-only: make it writable, or create the device with --readonly and the option read_only", device.name()),
             ));
         }
     }
@@ -184,6 +189,8 @@ fn settings(main: &Device, spare: &Device, options: &Options) -> Result<Settings
         main_logical_block_sectors: logical_block_sectors(main)?,
         spare_logical_block_sectors: logical_block_sectors(spare)?,
         read_retries: options.read_retries,
+        fail_after: options.fail_after,
+        read_only: options.read_only,
         metadata_copies: options.metadata_copies,
         expected_uuid: options.uuid,
         commit_timeout_milliseconds: options.commit_timeout,

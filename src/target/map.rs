@@ -46,9 +46,18 @@ impl Spare {
 
     fn map_data<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
         let changes = bio.operation().changes_data();
+        if changes && this.options.read_only {
+            return bio.fail();
+        }
         // Before the verdict: a repair that marks its blocks busy after we have looked waits for this.
         bio.per_bio_mut().epoch = changes.then(|| this.epoch.enter());
-        match this.lookup.decide(bio.sector(), bio.sectors(), changes) {
+        let mut verdict = this.lookup.decide(bio.sector(), bio.sectors(), changes);
+        if !changes && matches!(verdict, Verdict::Slot { .. }) {
+            // A slot that is given back waits for the reads on their way to it; what was found before may be over.
+            bio.per_bio_mut().epoch = Some(this.epoch.enter());
+            verdict = this.lookup.decide(bio.sector(), bio.sectors(), changes);
+        }
+        match verdict {
             Verdict::Main { sectors } => {
                 if bio.accept_partial(sectors).is_err() {
                     return this.refuse(bio);
@@ -96,6 +105,9 @@ impl Spare {
     /// A discard promises nothing about the content that follows, so a remapped block may keep its data. One that
     /// is being repaired must: its old data may be all that the repair has.
     fn map_discard<'a>(&self, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        if self.options.read_only {
+            return bio.fail();
+        }
         bio.per_bio_mut().epoch = Some(self.epoch.enter());
         match self.lookup.decide(bio.sector(), bio.sectors(), true) {
             Verdict::Main { sectors } if bio.accept_partial(sectors).is_ok() => {

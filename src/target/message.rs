@@ -2,12 +2,18 @@
 
 //! `dmsetup message`: each message replies.
 
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::ArcBorrow, //
+};
 
-use crate::dm::{
-    MessageError,
-    Reply,
-    Words, //
+use crate::{
+    dm::{
+        MessageError,
+        Reply,
+        Words, //
+    },
+    engine::RequestKind,
 };
 
 use super::{
@@ -16,13 +22,17 @@ use super::{
 };
 
 /// What `help` replies: one message a line.
-const HELP: &str = "help   this list\n\
-                    stats  every counter, one name and value a line\n";
+const HELP: &str = "help                       this list\n\
+                    stats                      every counter, one name and value a line\n\
+                    remap <block> [<count>]    move blocks of 4096 bytes to the spare\n\
+                    unremap <block> [<count>]  move them back, if main takes them\n\
+                    test <block> [<count>]     read them, and repair those that fail\n\
+                    sync                       write the metadata to every copy\n";
 
 impl Spare {
     /// Answers one message.
     pub(super) fn answer_message(
-        &self,
+        this: ArcBorrow<'_, Self>,
         words: Words<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), MessageError> {
@@ -33,10 +43,20 @@ impl Spare {
                 Ok(())
             }
             ("stats", 1) => {
-                self.write_counters(reply);
+                this.write_counters(reply);
                 Ok(())
             }
-            ("help" | "stats", given) => Err(MessageError::invalid(fmt!(
+            ("sync", 1) => Self::order_sync(this, reply),
+            ("remap", 2 | 3) => Self::order_blocks(this, RequestKind::Remap, words, reply),
+            ("unremap", 2 | 3) => Self::order_blocks(this, RequestKind::Unremap, words, reply),
+            ("test", 2 | 3) => Self::order_blocks(this, RequestKind::Test, words, reply),
+            ("remap" | "unremap" | "test", given) => Err(MessageError::invalid(fmt!(
+                "message `{}` has {} arguments: write `{} <block> [<count>]`, in blocks of 4096 bytes",
+                name,
+                given.saturating_sub(1),
+                name
+            ))),
+            ("help" | "stats" | "sync", given) => Err(MessageError::invalid(fmt!(
                 "message `{}` takes no argument, but {} came with it: send it alone",
                 name,
                 given.saturating_sub(1)

@@ -3,7 +3,7 @@
 //! The option words of a table line: parsed once, into a validated value.
 //!
 //! Plain `core` code: no allocation, no kernel type, so that the host tests compile the same file.
-//! An option is a name followed by exactly one value; `mode` must be the first.
+//! An option is a name followed by exactly one value, but for `read_only`, which has none; `mode` must be the first.
 
 use core::fmt;
 
@@ -17,8 +17,10 @@ pub(crate) const READ_RETRIES_MAX: u32 = 100;
 pub(crate) const COMMIT_TIMEOUT_MIN: u32 = 100;
 /// Longest commit time-out, in milliseconds (ten minutes).
 pub(crate) const COMMIT_TIMEOUT_MAX: u32 = 600_000;
-/// Most words that the options of one table line can have: five options, two words each.
-pub(crate) const OPTION_WORDS_MAX: u32 = 10;
+/// Most media errors a minute that a table line may allow.
+pub(crate) const FAIL_AFTER_MAX: u32 = 1_000_000;
+/// Most words that the options of one table line can have: six options of two words each, and one of one word.
+pub(crate) const OPTION_WORDS_MAX: u32 = 13;
 
 /// The options of one target, all of them with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,10 @@ pub(crate) struct Options {
     pub(crate) metadata_copies: Option<u32>,
     /// How often a failing read is repeated before its block is read sector by sector.
     pub(crate) read_retries: u32,
+    /// Media errors of main in a minute past which it is declared failing; 0: never.
+    pub(crate) fail_after: u32,
+    /// Nothing is written to either device.
+    pub(crate) read_only: bool,
     /// After how many milliseconds a metadata write counts as failed.
     pub(crate) commit_timeout: u32,
     /// The only set that may be activated, when the line names one.
@@ -38,6 +44,8 @@ impl Options {
     pub(crate) const DEFAULT: Self = Self {
         metadata_copies: None,
         read_retries: 2,
+        fail_after: 0,
+        read_only: false,
         commit_timeout: 30_000,
         uuid: None,
     };
@@ -55,6 +63,14 @@ impl Options {
         let mut seen = Seen::default();
         let mut first = true;
         while let Some(name) = words.next() {
+            if name == "read_only" {
+                if first {
+                    return Err(OptionError::NoMode { name });
+                }
+                seen.once(Seen::READ_ONLY, name)?;
+                options.read_only = true;
+                continue;
+            }
             let value = words.next().ok_or(OptionError::NoValue { name })?;
             match name {
                 "mode" if !first => return Err(OptionError::ModeNotFirst),
@@ -69,6 +85,10 @@ impl Options {
                 "read_retries" => {
                     seen.once(Seen::READ_RETRIES, name)?;
                     options.read_retries = number(name, value, (0, READ_RETRIES_MAX))?;
+                }
+                "fail_after" => {
+                    seen.once(Seen::FAIL_AFTER, name)?;
+                    options.fail_after = number(name, value, (0, FAIL_AFTER_MAX))?;
                 }
                 "commit_timeout" => {
                     let range = (COMMIT_TIMEOUT_MIN, COMMIT_TIMEOUT_MAX);
@@ -96,6 +116,8 @@ impl Seen {
     const READ_RETRIES: u8 = 2;
     const COMMIT_TIMEOUT: u8 = 4;
     const UUID: u8 = 8;
+    const FAIL_AFTER: u8 = 16;
+    const READ_ONLY: u8 = 32;
 
     fn once<'a>(&mut self, option: u8, name: &'a str) -> Result<(), OptionError<'a>> {
         if self.0 & option != 0 {
@@ -157,7 +179,7 @@ impl fmt::Display for OptionError<'_> {
         match self {
             Self::Unknown { name } => write!(
                 f,
-                "option `{name}` is unknown: use mode, metadata_copies, read_retries, commit_timeout or uuid"
+                "option `{name}` is unknown: use mode, metadata_copies, read_retries, fail_after, read_only, commit_timeout or uuid"
             ),
             Self::NoValue { name } => {
                 write!(f, "option `{name}` has no value: write a value behind it, or count the words again")

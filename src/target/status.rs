@@ -41,7 +41,13 @@ impl Spare {
         let main_errors = status
             .main_read_errors
             .saturating_add(status.main_write_errors);
-        let main = if main_errors == 0 { "ok" } else { "failing" };
+        let main = if status.main_is_gone {
+            "failed"
+        } else if main_errors == 0 {
+            "ok"
+        } else {
+            "failing"
+        };
         let spare = if active(status) && good == 0 {
             "failed"
         } else if status.slot_errors != 0 || status.copy_failures != 0 {
@@ -73,11 +79,13 @@ impl Spare {
     fn write_table(&self, status: &Status, out: &mut StatusWriter<'_>) {
         let named = u8::from(self.options.uuid.is_some()) * 2;
         let copies = u8::from(self.options.metadata_copies.is_some()) * 2;
+        let fail_after = u8::from(self.options.fail_after != 0) * 2;
+        let read_only = u8::from(self.options.read_only);
         out.put(fmt!(
             "{} {} {} mode remap",
             self.main.name(),
             self.spare.name(),
-            6 + named + copies
+            6 + named + copies + fail_after + read_only
         ));
         if let Some(copies) = self.options.metadata_copies {
             out.put(fmt!(" metadata_copies {copies}"));
@@ -87,6 +95,12 @@ impl Spare {
             self.options.read_retries,
             self.options.commit_timeout
         ));
+        if self.options.fail_after != 0 {
+            out.put(fmt!(" fail_after {}", self.options.fail_after));
+        }
+        if self.options.read_only {
+            out.put(fmt!(" read_only"));
+        }
         if self.options.uuid.is_some() {
             out.put(fmt!(" uuid {}", Plain(&Uuid(status.uuid))));
         }
@@ -103,13 +117,10 @@ fn active(status: &Status) -> bool {
 
 /// One word for how the set is.
 pub(super) fn state_word(status: &Status) -> &'static str {
-    let good = status.copies_healthy.count_ones();
     match status.state {
         State::Refused => "refused",
         State::Inactive | State::Loading => "inactive",
-        _ if good == 0 || status.uncommitted => "failed",
-        _ if good < u32::from(status.copies) => "degraded",
-        _ => "ok",
+        State::Active | State::Suspending | State::Suspended => status.health.word(),
     }
 }
 

@@ -229,6 +229,7 @@ impl Spare {
         this.worker.drain();
         this.commit_timer.stop();
         this.checkpoint_timer.stop();
+        this.window_timer.stop();
         this.bios.wait_idle();
         this.epoch.barrier();
         this.worker.drain();

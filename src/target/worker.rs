@@ -143,6 +143,12 @@ impl Spare {
             }
         }
         let mut core = self.core.lock();
+        if core.engine.has_room() {
+            if let Some(order) = self.orders.next() {
+                // There is room, as was just seen under the same lock.
+                let _ = core.engine.accept(order);
+            }
+        }
         while core.engine.has_room() {
             let Some(bio) = self.inbox.lock().next_held() else {
                 break;
@@ -183,6 +189,7 @@ impl Spare {
                 let timer = match timer {
                     engine::Timer::Commit => &this.commit_timer,
                     engine::Timer::Checkpoint => &this.checkpoint_timer,
+                    engine::Timer::ErrorWindow => &this.window_timer,
                 };
                 timer.arm(this, ticket, milliseconds);
             }
@@ -191,6 +198,8 @@ impl Spare {
                     bio.complete(status_of(result));
                 }
             }
+            // Only one order is ever with the engine.
+            Action::Answered { request: _, result } => this.orders.answered(result),
             Action::Resubmit { request } => {
                 if let Some(bio) = this.take_request(request) {
                     Self::resubmit(this, bio);
@@ -220,7 +229,10 @@ impl Spare {
     fn tell(&self, notice: Notice) {
         // What happens block by block must not drown what happens once: each kind has a rate limit of its own.
         match notice {
-            Notice::Remapped { .. } | Notice::Poisoned { .. } | Notice::Healed { .. } => {
+            Notice::Remapped { .. }
+            | Notice::Poisoned { .. }
+            | Notice::Healed { .. }
+            | Notice::Returned { .. } => {
                 info_limited!("{}: {}\n", self.name, Plain(&notice));
             }
             Notice::SlotsLow { .. } | Notice::SlotsExhausted | Notice::SlotFailed { .. } => {

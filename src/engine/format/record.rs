@@ -16,13 +16,18 @@ const KIND_ENTRY: u8 = 1;
 pub struct Record {
     /// The block.
     pub lbn: Lbn,
-    /// The slot; none if all of the block is lost.
+    /// The slot; none if all of the block is lost, or if main serves it again.
     pub slot: Option<Slot>,
     /// One bit for each poisoned sector.
     pub mask: u8,
 }
 
 impl Record {
+    /// Whether main serves the block again: nothing is lost, and nothing lies in a slot.
+    pub fn is_returned(&self) -> bool {
+        self.slot.is_none() && self.mask == 0
+    }
+
     /// The record as bytes.
     pub fn pack(&self) -> [u8; RECORD_BYTES] {
         let mut bytes = [0; RECORD_BYTES];
@@ -45,8 +50,7 @@ impl Record {
         let mask = get_u8(bytes, 12);
         let well_formed = bytes.len() == RECORD_BYTES
             && get_u8(bytes, 13) == KIND_ENTRY
-            && bytes.get(14..16) == Some(&[0, 0])
-            && (slot.is_some() || mask != 0);
+            && bytes.get(14..16) == Some(&[0, 0]);
         well_formed.then_some(Self {
             lbn: Lbn(get_u64(bytes, 0)),
             slot,

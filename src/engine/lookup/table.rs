@@ -20,9 +20,10 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Room for `capacity` entries at a load of at most two thirds.
+    /// Room for `capacity` entries at a load of at most three quarters, which costs 21.4 bytes an entry and has a
+    /// search that fails look at 8.5 places on average (Knuth, The Art of Computer Programming 3, section 6.4).
     pub(super) fn new(capacity: u64, flags: Flags) -> Result<Self, AllocError> {
-        let count = usize::try_from(capacity.saturating_mul(3) / 2 + 1).map_err(|_| AllocError)?;
+        let count = usize::try_from(capacity.saturating_mul(4) / 3 + 1).map_err(|_| AllocError)?;
         let mut places = KVVec::with_capacity(count, flags)?;
         for _ in 0..count {
             places.push(

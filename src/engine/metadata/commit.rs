@@ -28,7 +28,7 @@ pub(in super::super) enum Phase {
     StaleFlush,
     Flush,
     Write,
-    /// Waits for, or is, a checkpoint of a new epoch.
+    /// Waits for, or is, a checkpoint of a new epoch: the lineage is broken, or somebody asked for one.
     Blocking,
 }
 
@@ -91,7 +91,7 @@ impl Engine {
         let Some(set) = self.set else {
             return false;
         };
-        if !self.is_in_service() {
+        if !self.is_in_service() || self.settings.read_only {
             return false;
         }
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
@@ -105,17 +105,21 @@ impl Engine {
             .jobs
             .iter()
             .any(|job| job.phase == job::Phase::Commit && !job.in_round);
-        let marker = if jobs_wait {
+        let sync_waits = self
+            .jobs
+            .iter()
+            .any(|job| job.phase == job::Phase::Sync && !job.in_round);
+        let marker = if jobs_wait || sync_waits {
             None
         } else {
             self.wanted_marker()
         };
-        if !jobs_wait && marker.is_none() {
+        if !jobs_wait && !sync_waits && marker.is_none() {
             return false;
         }
         // A round may need a block more for each copy that falls out.
         let log_is_full = logged + COPIES_MAXIMUM as u64 > set.layout.ring_blocks;
-        if log_is_full && !self.lineage.broken {
+        if log_is_full && !self.lineage.broken && !sync_waits {
             return false;
         }
         self.commit.marker = marker.unwrap_or(Marker::None);
@@ -123,7 +127,7 @@ impl Engine {
             self.clean = false;
         }
         self.join_round();
-        if self.lineage.broken {
+        if self.lineage.broken || sync_waits {
             self.commit.phase = Phase::Blocking;
             return true;
         }
@@ -143,7 +147,8 @@ impl Engine {
     fn join_round(&mut self) {
         let mut room = RECORDS_PER_BLOCK;
         for job in self.jobs.iter_mut() {
-            if job.phase == job::Phase::Commit && job.changes.len() <= room {
+            let waits = matches!(job.phase, job::Phase::Commit | job::Phase::Sync);
+            if waits && job.changes.len() <= room {
                 room -= job.changes.len();
                 job.in_round = true;
             }

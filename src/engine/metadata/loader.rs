@@ -19,6 +19,7 @@ use crate::engine::format::layout::{
     minimum_spare_blocks, CANDIDATES, COPIES_DEFAULT, COPIES_MAXIMUM,
 };
 use crate::engine::format::{Invalid, Layout, Superblock};
+use crate::engine::health::Health;
 use crate::engine::notice::Notice;
 use crate::engine::refusal::CopyFault;
 use crate::engine::status::State;
@@ -199,6 +200,7 @@ impl Engine {
         self.lookup.clear();
         self.set = None;
         self.copies = [CopyState::Out; COPIES_MAXIMUM];
+        self.main_errors.failing = false;
         self.lineage = super::Lineage::new();
         self.lineage.seed(nonce);
         let loader = &mut self.loader;
@@ -385,6 +387,8 @@ impl Engine {
             self.refuse(Refusal::Unreadable(class));
         } else if !self.loader.first_is_blank {
             self.refuse(Refusal::Foreign);
+        } else if self.settings.read_only {
+            self.refuse(Refusal::BlankReadOnly);
         } else {
             self.format_spare();
         }
@@ -510,7 +514,7 @@ impl Engine {
         self.write_superblocks_below(copy);
     }
 
-    fn enter_service(&mut self) {
+    pub(super) fn enter_service(&mut self) {
         let Some(set) = self.set else {
             return;
         };
@@ -539,6 +543,7 @@ impl Engine {
         self.loader.answer = Some(Ok(activation));
         self.clean = false;
         self.state = State::Active;
+        self.told_health = Health::Ok;
         self.lookup.open();
     }
 

@@ -228,7 +228,9 @@ impl Engine {
         };
         for record in block.records() {
             self.check_record(&record)?;
-            if !self.lookup.publish(&record, false) {
+            if record.is_returned() {
+                self.lookup.forget(record.lbn);
+            } else if !self.lookup.publish(&record, false) {
                 return Err(Refusal::TableFull);
             }
         }
@@ -238,8 +240,8 @@ impl Engine {
     fn check_record(&self, record: &Record) -> Result<(), Refusal> {
         let on_main = record.lbn.0 < self.main_blocks();
         let valid = self.valid_sectors(record.lbn);
-        let mask_fits =
-            record.mask & !valid == 0 && (record.slot.is_some() || record.mask == valid);
+        let mask_fits = record.mask & !valid == 0
+            && (record.slot.is_some() || record.mask == valid || record.is_returned());
         let on_spare = record
             .slot
             .is_none_or(|slot| self.set.is_some_and(|set| set.layout.is_slot(slot)));
@@ -274,6 +276,16 @@ impl Engine {
         // One transaction may have been under way and be on a copy that could not be read now.
         self.lineage.next = self.loader.greatest.saturating_add(2);
         self.lineage.area = self.loader.head.map_or(0, |head| head.area);
+        if self.settings.read_only {
+            // What a crash left undecided stays so: the next activation that may write decides it.
+            for copy in 0..self.copy_count() {
+                if self.loader.members & (1 << copy) != 0 {
+                    self.copies[copy] = CopyState::Member;
+                }
+            }
+            self.enter_service();
+            return;
+        }
         if cfg!(seeded_bug = "tail_not_decided") {
             self.keep_lineage();
             return;

@@ -3,6 +3,7 @@
 //! What a job does once a round has ended.
 
 use super::job::Phase;
+use crate::engine::format::Record;
 use crate::engine::notice::Notice;
 use crate::engine::{Engine, ErrorClass, RequestKind};
 
@@ -13,9 +14,40 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
+        if job.request.kind == RequestKind::Sync {
+            job.result = if committed {
+                Ok(())
+            } else {
+                Err(ErrorClass::Metadata)
+            };
+            job.phase = Phase::Finished;
+            return;
+        }
         for change in job.changes.iter() {
             let record = change.record;
             let old = self.lookup.entry(record.lbn);
+            if record.is_returned() {
+                let Some(entry) = old else { continue };
+                if !committed {
+                    // Slot and main hold the same until a write, which waits for a commit that succeeds.
+                    let kept = Record {
+                        lbn: record.lbn,
+                        slot: entry.slot,
+                        mask: entry.mask,
+                    };
+                    self.lookup.publish(&kept, true);
+                    continue;
+                }
+                self.lookup.forget(record.lbn);
+                self.counters.remapped = self.counters.remapped.saturating_sub(1);
+                if let Some(slot) = entry.slot {
+                    // The grace period that the job began with has waited for every bio on its way to the slot.
+                    self.slots.release(slot);
+                }
+                self.told_exhausted = false;
+                self.notices.push(Notice::Returned { lbn: record.lbn });
+                continue;
+            }
             self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
             self.lookup.publish(&record, !committed);
             let (was_remapped, was_poisoned) =

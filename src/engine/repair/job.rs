@@ -2,6 +2,7 @@
 
 //! The state of one repair.
 
+use super::order::Outcome;
 use crate::engine::action::Operation;
 use crate::engine::block::{new_buffer, Buffer};
 use crate::engine::format::Record;
@@ -40,6 +41,12 @@ pub(in super::super) enum Phase {
     Allocate,
     /// The slot is being written.
     Relocate,
+    /// What the slot holds is being written to main.
+    Return,
+    /// What main took is being read.
+    Verify,
+    /// Waits for a checkpoint.
+    Sync,
     /// Waits for a commit.
     Commit,
     /// Done; the answer waits to be polled.
@@ -95,6 +102,8 @@ pub(super) struct Scratch {
     pub(super) bad_slots: u32,
     /// Relocate after the scatter.
     pub(super) relocate: bool,
+    /// The checksum of what is being given back to main.
+    pub(super) sum: Option<u32>,
 }
 
 impl Scratch {
@@ -108,6 +117,7 @@ impl Scratch {
             slot: None,
             bad_slots: 0,
             relocate: false,
+            sum: None,
         }
     }
 }
@@ -126,6 +136,7 @@ pub(in super::super) struct Job {
     pub(in super::super) changes: KVec<Change>,
     pub(in super::super) answer: Answer,
     pub(in super::super) result: Result<(), ErrorClass>,
+    pub(super) outcome: Outcome,
     pub(super) lbn: u64,
     pub(super) last: u64,
     /// Something of main could be read or written.
@@ -158,6 +169,7 @@ impl Job {
             changes: KVec::with_capacity(CHANGES_MAXIMUM, flags)?,
             answer: Answer::Complete,
             result: Ok(()),
+            outcome: Outcome::default(),
             lbn: 0,
             last: 0,
             main_is_alive: false,

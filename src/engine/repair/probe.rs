@@ -11,7 +11,7 @@ use super::job::Phase;
 use crate::engine::action::{Leg, Operation};
 use crate::engine::notice::Notice;
 use crate::engine::units::Lbn;
-use crate::engine::{Engine, ErrorClass, RequestKind};
+use crate::engine::{Engine, ErrorClass};
 
 impl Engine {
     /// Whether main has to show that it is alive before the current block may be changed.
@@ -68,7 +68,7 @@ impl Engine {
             return;
         };
         job.main_is_alive = true;
-        if job.request.kind == RequestKind::Read {
+        if job.request.kind.salvages() {
             self.poison_whole(index);
         } else {
             self.begin_relocation(index);

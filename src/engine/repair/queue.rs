@@ -3,6 +3,7 @@
 //! How requests wait, become jobs, and leave.
 
 use super::job::{Answer, Phase};
+use super::order::Outcome;
 use crate::engine::action::Action;
 use crate::engine::status::State;
 use crate::engine::token::Owner;
@@ -17,6 +18,9 @@ fn blocks(request: &Request) -> (u64, u64) {
 }
 
 fn overlap(one: &Request, other: &Request) -> bool {
+    if one.sectors == 0 || other.sectors == 0 {
+        return false;
+    }
     let ((first, last), (other_first, other_last)) = (blocks(one), blocks(other));
     first <= other_last && other_first <= last
 }
@@ -87,7 +91,9 @@ impl Engine {
 
     fn start_job(&mut self, index: usize, request: Request) {
         let end = request.sector.saturating_add(request.sectors.into());
-        let outside = request.sectors == 0 || end > self.settings.main_sectors;
+        let sync = request.kind == RequestKind::Sync;
+        let outside = !sync && (request.sectors == 0 || end > self.settings.main_sectors);
+        let unwanted = self.cannot_order(&request);
         let untouched = !outside && request.cause == Cause::Held && !self.needs_repair(&request);
         let (first, last) = blocks(&request);
         let Some(job) = self.jobs.get_mut(index) else {
@@ -101,18 +107,26 @@ impl Engine {
         job.main_is_alive = false;
         job.probes = 0;
         job.changes.clear();
+        job.outcome = Outcome::default();
         job.result = if outside {
             Err(ErrorClass::Media)
         } else {
             Ok(())
         };
-        job.answer = if untouched {
+        job.answer = if unwanted {
+            Answer::Requeue
+        } else if untouched {
             Answer::Resubmit
         } else {
             Answer::Complete
         };
-        if outside || untouched {
+        if outside || untouched || unwanted {
             job.phase = Phase::Finished;
+            return;
+        }
+        if sync {
+            job.phase = Phase::Sync;
+            job.waits = false;
             return;
         }
         if !cfg!(seeded_bug = "no_busy_range") {
@@ -130,6 +144,9 @@ impl Engine {
 
     /// Whether a request that was only held still meets something that it cannot pass.
     fn needs_repair(&self, request: &Request) -> bool {
+        if request.kind.is_order() {
+            return true;
+        }
         if request.kind == RequestKind::Read {
             return false;
         }
@@ -169,7 +186,10 @@ impl Engine {
     /// Requests that were to be handed back, and were not yet, are mapped again instead.
     pub(in super::super) fn keep_handed_back(&mut self) {
         for job in self.jobs.iter_mut() {
-            if job.phase == Phase::Finished && job.answer == Answer::Requeue {
+            if job.phase == Phase::Finished
+                && job.answer == Answer::Requeue
+                && !job.request.kind.is_order()
+            {
                 job.answer = Answer::Resubmit;
             }
         }
@@ -191,28 +211,29 @@ impl Engine {
             }
             if job.phase == Phase::Finished {
                 job.phase = Phase::Free;
-                let request = job.request.id;
-                return Some(match job.answer {
-                    Answer::Complete => Action::Complete {
-                        request,
-                        result: job.result,
-                    },
-                    Answer::Resubmit => Action::Resubmit { request },
-                    Answer::Requeue => Action::Requeue { request },
-                });
+                let (answer, result, outcome) = (job.answer, job.result, job.outcome);
+                return Some(Self::leave(&job.request, answer, result, outcome));
             }
         }
         if self.noflush && !self.waiting.is_empty() {
-            let request = self.waiting.remove(0).ok()?.id;
-            return Some(Action::Requeue { request });
+            let request = self.waiting.remove(0).ok()?;
+            return Some(Self::leave(
+                &request,
+                Answer::Requeue,
+                Ok(()),
+                Outcome::default(),
+            ));
         }
         if !self.is_in_service() && self.state != State::Loading && self.suspends != 0 {
             // Nothing will ever serve them.
-            let request = self.waiting.remove(0).ok()?.id;
-            return Some(Action::Complete {
-                request,
-                result: Err(ErrorClass::Metadata),
-            });
+            let request = self.waiting.remove(0).ok()?;
+            let result = Err(ErrorClass::Metadata);
+            return Some(Self::leave(
+                &request,
+                Answer::Complete,
+                result,
+                Outcome::default(),
+            ));
         }
         None
     }

@@ -59,16 +59,23 @@ impl Engine {
             .jobs
             .get(index)
             .is_some_and(|job| job.scratch.entry.is_none());
+        if self.must_not_move(index) {
+            self.give_up_relocation(index);
+            return;
+        }
         let slot = if self.entry_fits(new_entry) {
             self.slots.allocate()
         } else {
             None
         };
         let Some(slot) = slot else {
-            self.notices.push(Notice::SlotsExhausted);
+            if !core::mem::replace(&mut self.told_exhausted, true) {
+                self.notices.push(Notice::SlotsExhausted);
+            }
             self.give_up_relocation(index);
             return;
         };
+        self.told_exhausted = false;
         let left = self.slots.left();
         if left == self.slots.total() / 10 && left != 0 {
             self.notices.push(Notice::SlotsLow {
@@ -135,6 +142,7 @@ impl Engine {
         self.counters.not_remapped += 1;
         match self.jobs.get(index).map(|job| job.request.kind) {
             Some(RequestKind::Read) => self.next_block(index),
+            Some(kind) if kind.is_order() => self.ordered_block_failed(index),
             _ => self.abort(index, ErrorClass::Media),
         }
     }
@@ -151,11 +159,21 @@ impl Engine {
         };
         let entry = job.scratch.entry;
         let valid = job.part(main_sectors).valid;
-        if !self.entry_fits(entry.is_none()) {
+        if self.must_not_move(index) || !self.entry_fits(entry.is_none()) {
             self.give_up_relocation(index);
             return;
         }
         self.change(index, None, valid, false);
+    }
+
+    /// Whether the current block has to stay where it is: nothing may be written, or main is declared failing and
+    /// not the slot, nor an administrator, is the reason.
+    fn must_not_move(&self, index: usize) -> bool {
+        let stays = self.jobs.get(index).is_some_and(|job| {
+            let on_slot = job.scratch.entry.is_some_and(|entry| entry.slot.is_some());
+            !on_slot && job.request.kind != RequestKind::Remap
+        });
+        self.settings.read_only || (self.main_errors.failing && stays)
     }
 
     fn entry_fits(&self, new_entry: bool) -> bool {
@@ -178,6 +196,7 @@ impl Engine {
             new_slot,
             new_entry,
         };
+        Self::note_outcome(job, mask);
         // The job asks for a commit before its list is full.
         if job.changes.push_within_capacity(change).is_ok() {
             self.kept_entries += u64::from(new_entry);

@@ -58,9 +58,19 @@ impl Engine {
                     self.read_whole(index);
                     return;
                 }
+                if job.request.kind == RequestKind::Unremap {
+                    self.ordered_block_failed(index);
+                    return;
+                }
                 job.scratch.relocate = true;
                 job.scratch.good = 0;
                 job.scratch.at = 0;
+                if !on_slot {
+                    self.note_bad_block();
+                }
+                let Some(job) = self.jobs.get_mut(index) else {
+                    return;
+                };
                 if (if on_slot { slot_unit } else { main_unit }) == 1 {
                     self.read_sector(index);
                 } else {
@@ -125,7 +135,9 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
-        if job.request.kind == RequestKind::Read {
+        if job.request.kind.is_order() {
+            self.ordered_block_is_read(index);
+        } else if job.request.kind == RequestKind::Read {
             job.scratch.at = 0;
             job.phase = Phase::Scatter;
         } else {

@@ -64,11 +64,14 @@ impl Engine {
             Phase::Probe => self.probe_done(index, result),
             Phase::Merge => self.merged(index, result),
             Phase::Relocate => self.relocated(index, result),
+            Phase::Return => self.returned(index, result),
+            Phase::Verify => self.verified(index, result),
             Phase::Free
             | Phase::Quiesce
             | Phase::Block
             | Phase::Allocate
             | Phase::Commit
+            | Phase::Sync
             | Phase::Finished => {}
         }
     }
@@ -114,6 +117,10 @@ impl Engine {
         let part = job.part(self.settings.main_sectors);
         let entry = self.lookup.entry(Lbn(job.lbn));
         job.scratch = Scratch::new(entry);
+        if job.request.kind.is_order() {
+            self.begin_ordered_block(index);
+            return;
+        }
         if job.request.kind == RequestKind::Read {
             let mask = entry.map_or(0, |entry| entry.mask);
             if part.covered & !mask == 0 {
@@ -131,7 +138,11 @@ impl Engine {
         match entry {
             // What was decided about this block may or may not be on the spare: decide it first.
             Some(entry) if entry.uncommitted => job.phase = Phase::Commit,
-            None if first_try_failed => self.begin_relocation(index),
+            None if first_try_failed => {
+                self.counters.main_write_errors += 1;
+                self.note_bad_block();
+                self.begin_relocation(index);
+            }
             Some(entry) if entry.slot.is_none() => self.begin_relocation(index),
             Some(_) if part.covered != 0xff && self.settings.spare_logical_block_sectors == 8 => {
                 self.begin_relocation(index);
@@ -221,6 +232,7 @@ impl Engine {
                     self.counters.slot_errors += 1;
                 } else {
                     self.counters.main_write_errors += 1;
+                    self.note_bad_block();
                 }
                 self.begin_relocation(index);
             }

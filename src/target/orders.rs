@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Orders: messages that have blocks moved or tested, or the metadata written.
+//!
+//! An order goes to the engine in portions, since the blocks of a portion are held from users meanwhile. One order
+//! runs at a time. Whoever sent it may be killed: its portion is then finished and nobody hears of it.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        ArcBorrow,
+        Mutex, //
+    }, //
+};
+
+use crate::{
+    dm::{
+        MessageError,
+        Reply,
+        Words, //
+    },
+    engine::{
+        Cause,
+        OrderError,
+        Outcome,
+        Request,
+        RequestId,
+        RequestKind,
+        State,
+        SECTORS_PER_BLOCK, //
+    },
+    kern::{
+        Gate,
+        Plain, //
+    },
+};
+
+use super::Spare;
+
+/// The number that orders have at the engine; those of bios are far below.
+const ORDER: RequestId = RequestId(u32::MAX);
+/// Blocks of one portion.
+const PORTION: u64 = 64;
+
+/// The order that is with the engine, if any.
+#[pin_data]
+pub(crate) struct Orders {
+    #[pin]
+    answer_is_here: Gate,
+    #[pin]
+    state: Mutex<OrderState>,
+}
+
+/// Under `Orders::state`; a leaf lock.
+struct OrderState {
+    /// For the worker to hand over.
+    pending: Option<Request>,
+    /// From the moment it is pending until it is answered.
+    running: bool,
+    answer: Option<Answer>,
+}
+
+type Answer = core::result::Result<Outcome, OrderError>;
+
+impl Orders {
+    /// None.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            answer_is_here <- Gate::new(),
+            state <- new_mutex!(
+                OrderState {
+                    pending: None,
+                    running: false,
+                    answer: None,
+                },
+                "dm_spare::orders"
+            ),
+        })
+    }
+
+    /// The order that the engine has not seen yet. Called by the worker.
+    pub(crate) fn next(&self) -> Option<Request> {
+        self.state.lock().pending.take()
+    }
+
+    /// The engine has answered. Called by the worker.
+    pub(crate) fn answered(&self, answer: Answer) {
+        let mut state = self.state.lock();
+        state.answer = Some(answer);
+        state.running = false;
+        self.answer_is_here.open();
+    }
+
+    /// Makes an order pending; false while another one runs.
+    fn place(&self, request: Request) -> bool {
+        let mut state = self.state.lock();
+        if state.running {
+            return false;
+        }
+        // Nobody opens the gate: that is done with an order running only.
+        self.answer_is_here.close();
+        state.running = true;
+        state.pending = Some(request);
+        state.answer = None;
+        true
+    }
+}
+
+impl Spare {
+    /// Does what `remap`, `unremap` or `test` ask for, and replies with what became of the blocks.
+    pub(super) fn order_blocks(
+        this: ArcBorrow<'_, Self>,
+        kind: RequestKind,
+        words: Words<'_>,
+        reply: &mut Reply<'_>,
+    ) -> core::result::Result<(), MessageError> {
+        let name = words.get(0).unwrap_or("");
+        let blocks = this.main.sectors().div_ceil(SECTORS_PER_BLOCK);
+        let first = number(words, 1)?;
+        let count = if words.len() > 2 { number(words, 2)? } else { 1 };
+        let end = first.checked_add(count).filter(|end| *end <= blocks);
+        let (Some(end), true) = (end, count > 0) else {
+            return Err(MessageError::invalid(fmt!(
+                "message `{name}` asks for {count} blocks from block {first} on: main has the blocks 0 to {}, and the count is at least 1",
+                blocks.saturating_sub(1)
+            )));
+        };
+        let mut total = Outcome::default();
+        let mut block = first;
+        while block < end {
+            let portion = PORTION.min(end - block);
+            let sector = block.saturating_mul(SECTORS_PER_BLOCK);
+            // The last block of main may be shorter.
+            let sectors = portion
+                .saturating_mul(SECTORS_PER_BLOCK)
+                .min(this.main.sectors().saturating_sub(sector));
+            // CAST: a portion has far less than 2^32 sectors.
+            let outcome = Self::order(this, kind, sector, sectors as u32)
+                .map_err(|reason| reason.say(name, block))?;
+            total.moved = total.moved.saturating_add(outcome.moved);
+            total.unchanged = total.unchanged.saturating_add(outcome.unchanged);
+            total.lost = total.lost.saturating_add(outcome.lost);
+            total.failed = total.failed.saturating_add(outcome.failed);
+            block = block.saturating_add(portion);
+        }
+        match kind {
+            RequestKind::Test => reply.put(fmt!(
+                "good {}\nrepaired {}\nlost {}\nfailed {}\n",
+                total.unchanged,
+                total.moved,
+                total.lost,
+                total.failed
+            )),
+            RequestKind::Unremap => reply.put(fmt!(
+                "returned {}\nunchanged {}\nfailed {}\n",
+                total.moved,
+                total.unchanged,
+                total.failed
+            )),
+            _ => reply.put(fmt!(
+                "remapped {}\nunchanged {}\nfailed {}\n",
+                total.moved,
+                total.unchanged,
+                total.failed
+            )),
+        }
+        Ok(())
+    }
+
+    /// Writes a checkpoint to every copy, and replies with its number and the copies that have it.
+    pub(super) fn order_sync(
+        this: ArcBorrow<'_, Self>,
+        reply: &mut Reply<'_>,
+    ) -> core::result::Result<(), MessageError> {
+        Self::order(this, RequestKind::Sync, 0, 0).map_err(|reason| reason.say("sync", 0))?;
+        let status = this.core.lock().engine.snapshot();
+        reply.put(fmt!(
+            "tid {}\ncopies {}/{}\n",
+            status.tid,
+            status.copies_healthy.count_ones(),
+            status.copies
+        ));
+        Ok(())
+    }
+
+    /// Has the engine do one portion, and waits for its answer. Sleeps, killably.
+    fn order(
+        this: ArcBorrow<'_, Self>,
+        kind: RequestKind,
+        sector: u64,
+        sectors: u32,
+    ) -> core::result::Result<Outcome, Broken> {
+        if this.options.read_only {
+            return Err(Broken::ReadOnly);
+        }
+        if this.core.lock().engine.snapshot().state != State::Active {
+            return Err(Broken::Answer(OrderError::Suspended));
+        }
+        let request = Request {
+            id: ORDER,
+            kind,
+            sector,
+            sectors,
+            fua: false,
+            cause: Cause::Held,
+        };
+        if !this.orders.place(request) {
+            return Err(Broken::Busy);
+        }
+        this.worker.enqueue(this);
+        this.orders
+            .answer_is_here
+            .wait_killable()
+            .map_err(|_| Broken::Killed)?;
+        let answer = this.orders.state.lock().answer.take();
+        answer.ok_or(Broken::Killed)?.map_err(Broken::Answer)
+    }
+}
+
+/// Why an order did not come to its end.
+enum Broken {
+    ReadOnly,
+    Busy,
+    Killed,
+    Answer(OrderError),
+}
+
+impl Broken {
+    /// The sentence about message `name`, which came as far as `block`.
+    fn say(self, name: &str, block: u64) -> MessageError {
+        match self {
+            Self::ReadOnly => MessageError::new(
+                EROFS,
+                fmt!("message `{name}` writes, and the table says read_only: create the device without that option"),
+            ),
+            Self::Busy => MessageError::new(
+                EBUSY,
+                fmt!("message `{name}` came while another one is at work: send it again later"),
+            ),
+            Self::Killed => MessageError::new(
+                EINTR,
+                fmt!("message `{name}` was given up at block {block}, because its sender was killed"),
+            ),
+            Self::Answer(OrderError::Suspended) => MessageError::new(
+                EAGAIN,
+                fmt!("message `{name}` stopped at block {block}, because the device is suspended: resume it and send the message again"),
+            ),
+            Self::Answer(OrderError::Failed(class)) => MessageError::new(
+                EIO,
+                fmt!(
+                    "message `{}` stopped at block {} after {}: see the messages before this one",
+                    name,
+                    block,
+                    Plain(&class)
+                ),
+            ),
+        }
+    }
+}
+
+fn number(words: Words<'_>, index: usize) -> core::result::Result<u64, MessageError> {
+    let word = words.get(index).unwrap_or("");
+    let digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    match word.parse::<u64>() {
+        Ok(number) if digits => Ok(number),
+        _ => Err(MessageError::invalid(fmt!(
+            "`{word}` is no number: write blocks of 4096 bytes in decimal digits"
+        ))),
+    }
+}
