@@ -22,12 +22,14 @@ fn no_words_give_the_defaults() {
 #[test]
 fn every_option_is_read() {
     let options = parse(
-        "mode remap metadata_copies 4 read_retries 0 commit_timeout 100 \
+        "mode remap metadata_copies 4 read_retries 0 fail_after 20 read_only commit_timeout 100 \
          uuid 01234567-89ab-cdef-0123-456789ABCDEF",
     )
     .expect("a good line");
     assert_eq!(options.metadata_copies, Some(4));
     assert_eq!(options.read_retries, 0);
+    assert_eq!(options.fail_after, 20);
+    assert!(options.read_only);
     assert_eq!(options.commit_timeout, 100);
     let uuid = options.uuid.expect("a uuid was given");
     assert_eq!(uuid[..4], [0x01, 0x23, 0x45, 0x67]);
@@ -51,6 +53,10 @@ fn each_refusal_names_the_word_and_the_remedy() {
         ("mode remap metadata_copies 5", "option `metadata_copies` has the value `5`: give a number from 2 to 4"),
         ("mode remap commit_timeout 99", "option `commit_timeout` has the value `99`: give a number from 100 to 600000"),
         ("mode remap commit_timeout 600001", "option `commit_timeout` has the value `600001`: give a number from 100 to 600000"),
+        ("read_only", "option `read_only` comes first: begin the options with `mode remap`"),
+        ("mode remap read_only read_only", "option `read_only` is given twice: give it once"),
+        ("mode remap read_only yes", "option `yes` has no value: write a value behind it, or count the words again"),
+        ("mode remap fail_after 1000001", "option `fail_after` has the value `1000001`: give a number from 0 to 1000000"),
         ("mode remap uuid 0123", "option `uuid` has the value `0123`: give 32 hexadecimal digits, with hyphens or without"),
         ("mode remap read_retries 1 read_retries 1", "option `read_retries` is given twice: give it once"),
     ] {

@@ -52,6 +52,8 @@ pub fn settings() -> Settings {
         read_retries: 1,
         metadata_copies: None,
         expected_uuid: None,
+        fail_after: 0,
+        read_only: false,
         commit_timeout_milliseconds: 1000,
         max_requests: 8,
         jobs: 4,

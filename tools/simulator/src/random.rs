@@ -55,6 +55,8 @@ fn plan(seed: u64) -> Plan {
         read_retries: rng.below(3) as u32,
         metadata_copies: Some(2 + rng.below(3) as u32),
         expected_uuid: None,
+        fail_after: 0,
+        read_only: false,
         commit_timeout_milliseconds: 1000,
         max_requests: 1 + rng.below(16) as u32,
         jobs: 1 + rng.below(8) as u32,

@@ -131,6 +131,7 @@ impl World {
             Action::Quiesce { ticket } => format!("quiesce {ticket:#x}"),
             Action::ArmTimer { timer, ticket, .. } => format!("arm {timer:?} {ticket:#x}"),
             Action::Complete { request, result } => format!("complete {request:?} {result:?}"),
+            Action::Answered { request, result } => format!("answered {request:?} {result:?}"),
             Action::Resubmit { request } => format!("resubmit {request:?}"),
             Action::Requeue { request } => format!("requeue {request:?}"),
             Action::Activated(result) => format!("activated {result:?}"),
@@ -157,6 +158,7 @@ impl World {
                     Some(ticket);
             }
             Action::Complete { request, result } => self.end_bio(request.0 as usize, result)?,
+            Action::Answered { .. } => {}
             Action::Resubmit { request } => self.resubmit(request.0 as usize)?,
             Action::Requeue { request } => {
                 self.requeued += 1;
