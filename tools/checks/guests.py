@@ -3,6 +3,7 @@
 
 import json
 import shutil
+import threading
 
 from checks.stages import GUEST, PROJECT, make, run, single
 
@@ -18,19 +19,24 @@ def prepare(tally, kind):
     )
 
 
-def stage(kind, scale, seconds):
-    """The stage that runs the guest tests at `scale` in a guest of `kind`, for at most `seconds`."""
+# Two stages may want the same kernel or module at the same time.
+_PREPARING = threading.Lock()
+
+
+def stage(kind, scale, seconds, part="1/1"):
+    """The stage that runs part `part` of the guest tests at `scale` in a guest of `kind`, for at most `seconds`."""
 
     def run_tests(tally, output):
-        if not prepare(tally, kind):
-            return
-        results = output / kind
+        with _PREPARING:
+            if not prepare(tally, kind):
+                return
+        results = output / (kind if part == "1/1" else f"{kind}-{part.replace('/', '-of-')}")
         shutil.rmtree(results, ignore_errors=True)
         status, text = run(
-            output / f"{kind}.log",
+            output / f"{results.name}.log",
             # The tests look for leaks themselves, as one of their results.
             GUEST / "run", kind, "--timeout", str(seconds), "--skip-leak-scan", "--result-dir", results,
-            "--", "/project/tests/guest/run-tests", "--scale", scale,
+            "--", "/project/tests/guest/run-tests", "--scale", scale, "--part", part,
         )
         failed = 0
         counted = 0

@@ -18,18 +18,19 @@ def threads():
     A worker of the common pools carries the name of the workqueue that it served
     last, even when that is gone; a rescuer (kworker/R-) belongs to one workqueue.
     """
-    names = set()
+    names = []
     for comm in pathlib.Path("/proc").glob("[0-9]*/comm"):
         try:
             name = comm.read_text().strip()
             if name.startswith("kworker/"):
                 if name.startswith(("kworker/R-dm-sp", "kworker/R-spare")):
-                    names.add(name)
+                    names.append(name)
             elif "spare" in name and not (comm.parent / "cmdline").read_bytes():
-                names.add(name)
+                names.append(name)
         except OSError:
             continue
-    return names
+    # Names repeat; each one counts.
+    return {f"{name} ({names[:place].count(name) + 1})" for place, name in enumerate(names)}
 
 
 def disks():

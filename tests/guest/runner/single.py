@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import anchors
 import kernel_log
 import leftovers
 from results import Result
@@ -26,6 +27,7 @@ def run(number, place, output):
     prefix = output / number
     for old in output.glob(f"{number}.*"):
         old.unlink()
+    anchors.hold(place / "tests" / name)
     before = leftovers.snapshot()
     log = kernel_log.KernelLog()
     begin = time.monotonic()

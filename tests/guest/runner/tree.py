@@ -17,6 +17,14 @@ def choose(group, wanted):
     return [number for number in numbers if number.startswith(beginnings)]
 
 
+def part(numbers, which):
+    """Part K of N of the tests, for "K/N"; a guest for each part runs them side by side."""
+    found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", which)
+    if not found or int(found[1]) > int(found[2]):
+        raise SystemExit(f"--part is {which}: give two numbers like 1/2, the first not above the second")
+    return numbers[int(found[1]) - 1 :: int(found[2])]
+
+
 def description(test):
     """The DESCRIPTION of a test file."""
     found = re.search(r'^DESCRIPTION="(.*)"$', test.read_text(), re.MULTILINE)

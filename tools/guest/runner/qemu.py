@@ -96,9 +96,11 @@ def prepare(job):
         "-cpu", "max,la57=off",
         "-smp", "2", "-m", str(job.memory), "-display", "none", "-serial", "stdio", "-monitor", "none",
         "-no-reboot", "-nic", "none", "-kernel", str(kernel), "-initrd", str(_initial_ram(job, stock_modules)),
+        # Looking for leaks costs as much as all the other checks together, and
+        # User-mode Linux does it with the same tests.
         # A clock said to be reliable spares the kernel the patching of its own text,
         # which the emulator does not always survive.
-        "-append", "console=ttyS0 panic=-1 rdinit=/init loglevel=5 mitigations=off tsc=reliable",
+        "-append", "console=ttyS0 panic=-1 rdinit=/init loglevel=5 mitigations=off tsc=reliable kmemleak=off",
     ]
     drives = [(_root_image(job), "on"), (_job_image(job), "on"), (results, "off")]
     drives += [(image, "off") for image in job.disks]
