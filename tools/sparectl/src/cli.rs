@@ -11,7 +11,12 @@ use std::path::PathBuf;
 
 /// Manages device-mapper spare sets: a main device that fails here and there, and a spare that takes its bad blocks.
 #[derive(Parser, Debug)]
-#[command(name = "sparectl", version, max_term_width = 100, after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc\n\nEach command has its own: sparectl COMMAND --help")]
+#[command(
+    name = "sparectl",
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc\n\nEach command has its own: sparectl COMMAND --help"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -31,10 +36,14 @@ pub enum Command {
     ///
     /// A spare whose first 4096 bytes are zero is formatted for the main device. Everything else on a spare that is
     /// no set is refused.
-    #[command(after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc --read-retries 5")]
+    #[command(
+        after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc --read-retries 5"
+    )]
     Create(Create),
     /// Show how a set is doing.
-    #[command(after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped")]
+    #[command(
+        after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped"
+    )]
     Status(Status),
     /// Decode the metadata on a spare.
     ///
@@ -51,10 +60,14 @@ pub enum Command {
     ///
     /// What can be read of each block is moved to the spare; sectors that cannot be read give an error from then on,
     /// until they are overwritten.
-    #[command(after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run")]
+    #[command(
+        after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
+    )]
     Import(Import),
     /// Move blocks to the spare.
-    #[command(after_help = "Example (blocks 5000 to 5007, of 4096 bytes each):\n  sparectl remap mended 5000 8")]
+    #[command(
+        after_help = "Example (blocks 5000 to 5007, of 4096 bytes each):\n  sparectl remap mended 5000 8"
+    )]
     Remap(Blocks),
     /// Move blocks back to main, if it takes them.
     #[command(after_help = "Example:\n  sparectl unremap mended 5000 8")]
@@ -69,13 +82,18 @@ pub enum Command {
     ///
     /// For each set there is a file NAME.conf with UUID=, MAIN= and optionally OPTIONS= (words of the table line).
     /// The spare is found by the UUID among all block devices.
-    #[command(after_help = "Examples:\n  sparectl activate 6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111\n  sparectl activate --all --wait 30")]
+    #[command(
+        after_help = "Examples:\n  sparectl activate 6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111\n  sparectl activate --all --wait 30"
+    )]
     Activate(Activate),
     /// Remove the mapped devices that the configuration names.
     #[command(after_help = "Example:\n  sparectl deactivate --all")]
     Deactivate(Selection),
     /// Write man pages or shell completions.
-    #[command(hide = true, after_help = "Example:\n  sparectl generate man build/tools/man")]
+    #[command(
+        hide = true,
+        after_help = "Example:\n  sparectl generate man build/tools/man"
+    )]
     Generate(Generate),
 }
 
@@ -174,7 +192,7 @@ pub struct Import {
     #[command(flatten)]
     pub list: List,
     /// Bytes of a block in the badblocks list: the number of its -b option [default: 1024].
-    #[arg(long, value_name = "BYTES", value_parser = parse_block_size, requires = "badblocks")]
+    #[arg(long, value_name = "BYTES", value_parser = parse_block_size, requires = "badblocks", conflicts_with = "ddrescue")]
     pub block_size: Option<u32>,
     /// Only say which blocks would be remapped.
     #[arg(long)]

@@ -63,9 +63,11 @@ impl Configuration {
                 return Err(wrong(format!("sets {} again: set it once", key.trim())));
             }
         }
-        let missing =
-            |key: &str, what: &str| Failure::new(format!("{name}.conf has no {key}: add {key}={what}"));
-        let uuid = uuid.ok_or_else(|| missing("UUID", "the set's UUID, as sparectl show prints it"))?;
+        let missing = |key: &str, what: &str| {
+            Failure::new(format!("{name}.conf has no {key}: add {key}={what}"))
+        };
+        let uuid =
+            uuid.ok_or_else(|| missing("UUID", "the set's UUID, as sparectl show prints it"))?;
         let main = main
             .filter(|path| !path.is_empty())
             .ok_or_else(|| missing("MAIN", "the path of the main device"))?;
@@ -106,8 +108,13 @@ pub fn read_folder(folder: &Path) -> Result<Vec<Result<Configuration, Failure>>,
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::io("read", folder, &error))?;
     let mut paths = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| Failure::io("read", folder, &error))?.path();
-        if path.extension().is_some_and(|extension| extension == "conf") {
+        let path = entry
+            .map_err(|error| Failure::io("read", folder, &error))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "conf")
+        {
             paths.push(path);
         }
     }
@@ -117,6 +124,9 @@ pub fn read_folder(folder: &Path) -> Result<Vec<Result<Configuration, Failure>>,
 
 fn read(path: &Path) -> Result<Configuration, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::io("read", path, &error))?;
-    let name = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    let name = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy())
+        .unwrap_or_default();
     Configuration::parse(&name, &text)
 }

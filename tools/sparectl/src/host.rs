@@ -176,6 +176,8 @@ impl<'a> Host<'a> {
 
 /// The bytes of some sectors within a buffer.
 fn bytes(within: u32, sectors: u32) -> Range<usize> {
-    let place = |sector: u32| usize::try_from(sector).map_or(usize::MAX, |at| at.saturating_mul(SECTOR_BYTES));
+    let place = |sector: u32| {
+        usize::try_from(sector).map_or(usize::MAX, |at| at.saturating_mul(SECTOR_BYTES))
+    };
     place(within)..place(within.saturating_add(sectors))
 }

@@ -48,7 +48,10 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if is_help {
         ExitCode::SUCCESS
-    } else if std::env::args_os().nth(1).is_some_and(|word| word == "check") {
+    } else if std::env::args_os()
+        .nth(1)
+        .is_some_and(|word| word == "check")
+    {
         ExitCode::from(check::USAGE)
     } else {
         ExitCode::from(USAGE)

@@ -76,7 +76,8 @@ fn is_status_line(words: &[&str]) -> bool {
 
 /// Reads a number as C writes it: decimal, hexadecimal behind `0x`, octal behind `0`.
 fn parse_number(word: &str) -> Option<u64> {
-    let (digits, radix) = if let Some(digits) = word.strip_prefix("0x").or(word.strip_prefix("0X")) {
+    let (digits, radix) = if let Some(digits) = word.strip_prefix("0x").or(word.strip_prefix("0X"))
+    {
         (digits, 16)
     } else if word.len() > 1 && word.starts_with('0') {
         (word, 8)

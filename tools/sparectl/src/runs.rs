@@ -23,7 +23,10 @@ impl Run {
     /// The blocks that a byte range touches; none if the range is empty or its end does not fit 64 bits.
     pub fn of_bytes(start: u64, length: u64) -> Option<Self> {
         let block_bytes = BLOCK_BYTES as u64;
-        let last = start.checked_add(length)?.checked_sub(1).filter(|last| *last >= start)?;
+        let last = start
+            .checked_add(length)?
+            .checked_sub(1)
+            .filter(|last| *last >= start)?;
         let block = start / block_bytes;
         Some(Self {
             block,

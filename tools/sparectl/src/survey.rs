@@ -120,7 +120,10 @@ fn read_set(
     superblock: Superblock,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Option<SetSurvey> {
-    let layout = Layout::new(superblock.spare_sectors / SECTORS_PER_BLOCK, superblock.copies)?;
+    let layout = Layout::new(
+        superblock.spare_sectors / SECTORS_PER_BLOCK,
+        superblock.copies,
+    )?;
     let total = layout
         .copy_blocks()
         .saturating_mul(u64::from(layout.copies));
@@ -133,11 +136,15 @@ fn read_set(
         .iter()
         .map(|copy| Lineage::newest(&copies, &layout, 1 << copy.number))
         .collect();
-    let table = lineage
-        .as_ref()
-        .map_or_else(Table::default, |lineage| {
-            Table::read(&mut reader, &copies, &layout, superblock.main_sectors, lineage)
-        });
+    let table = lineage.as_ref().map_or_else(Table::default, |lineage| {
+        Table::read(
+            &mut reader,
+            &copies,
+            &layout,
+            superblock.main_sectors,
+            lineage,
+        )
+    });
     Some(SetSurvey {
         superblock,
         layout,
@@ -176,7 +183,9 @@ impl CopySurvey {
         self.checkpoint_place(area, index)?
             .as_ref()
             .ok()
-            .filter(|part| part.header.sequence == sequence && u64::from(part.header.index) == index)
+            .filter(|part| {
+                part.header.sequence == sequence && u64::from(part.header.index) == index
+            })
     }
 
     /// What lies where part `index` of area 0 or 1 belongs.

@@ -90,7 +90,8 @@ fn path_word(path: &Path) -> Result<String, Failure> {
 /// It is empty, longer than 127 bytes, or holds characters that would be changed in `/dev/mapper`.
 pub fn check_name(name: &str) -> Result<(), Failure> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "#+-.:=@_".contains(letter);
-    if !name.is_empty() && name.len() <= 127 && name.chars().all(allowed) && !name.starts_with('.') {
+    if !name.is_empty() && name.len() <= 127 && name.chars().all(allowed) && !name.starts_with('.')
+    {
         return Ok(());
     }
     Err(Failure::new(format!(

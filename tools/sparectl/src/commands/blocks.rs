@@ -78,18 +78,22 @@ pub(super) fn send(
     verb: &str,
     runs: &[Run],
 ) -> Result<Tally, Failure> {
-    let total = runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.count));
+    let total = runs
+        .iter()
+        .fold(0u64, |sum, run| sum.saturating_add(run.count));
     let bar = progress::bar(total, "blocks");
     let mut tally = Tally::new();
     for piece in runs.iter().flat_map(|run| run.pieces(BLOCKS_PER_MESSAGE)) {
         let text = format!("{verb} {} {}", piece.block, piece.count);
-        let reply = mapper.message(name, target.start, &text).map_err(|failure| {
-            Failure::new(format!(
-                "{failure} (at block {}; {} of {total} blocks were done before)",
-                piece.block,
-                bar.position()
-            ))
-        })?;
+        let reply = mapper
+            .message(name, target.start, &text)
+            .map_err(|failure| {
+                Failure::new(format!(
+                    "{failure} (at block {}; {} of {total} blocks were done before)",
+                    piece.block,
+                    bar.position()
+                ))
+            })?;
         for (label, value) in pairs(&reply, verb)? {
             let number: u64 = value.parse().map_err(|_| no_reply(verb, &reply))?;
             let sum = tally.entry(label).or_insert(0);
@@ -102,11 +106,7 @@ pub(super) fn send(
 }
 
 /// Prints a tally; blocks that failed give an exit code of their own.
-pub(super) fn report(
-    tally: &Tally,
-    json: bool,
-    session: &mut Session<'_>,
-) -> Result<u8, Failure> {
+pub(super) fn report(tally: &Tally, json: bool, session: &mut Session<'_>) -> Result<u8, Failure> {
     if json {
         writeln!(session.out, "{}", serde_json::to_string(tally)?)?;
     } else {

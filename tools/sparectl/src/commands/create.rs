@@ -26,7 +26,13 @@ pub fn run(arguments: &Create, session: &mut Session<'_>) -> Result<u8, Failure>
         uuid: arguments.uuid,
     };
     let words = options.words();
-    map(session.mapper, &arguments.name, &arguments.main, &arguments.spare, &words)?;
+    map(
+        session.mapper,
+        &arguments.name,
+        &arguments.main,
+        &arguments.spare,
+        &words,
+    )?;
     report(session, &arguments.name)?;
     Ok(DONE)
 }

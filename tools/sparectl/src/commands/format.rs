@@ -93,7 +93,8 @@ fn layout(arguments: &Format, spare_sectors: u64) -> Result<Layout, Failure> {
 
 /// What is on a spare that is not blank.
 fn content(spare: &mut Leg) -> Result<Option<String>, Failure> {
-    let candidates = read_candidates(spare, spare.sectors());
+    let sectors = spare.sectors();
+    let candidates = read_candidates(spare, sectors);
     let set = candidates
         .iter()
         .find_map(|candidate| Some((candidate.block, candidate.found.as_ref().ok()?)));

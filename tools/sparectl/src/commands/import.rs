@@ -23,7 +23,9 @@ pub fn run(arguments: &Import, session: &mut Session<'_>) -> Result<u8, Failure>
     // All of it is checked before any of it is sent.
     for run in &runs {
         check_range(&arguments.name, &target, *run).map_err(|failure| {
-            Failure::new(format!("{failure}; a wrong --block-size or the list of another disk has this effect too"))
+            Failure::new(format!(
+                "{failure}; a wrong --block-size or the list of another disk has this effect too"
+            ))
         })?;
     }
     if arguments.dry_run {
@@ -67,6 +69,11 @@ fn print_plan(runs: &[Run], json: bool, session: &mut Session<'_>) -> Result<(),
 }
 
 fn summary(runs: &[Run]) -> String {
-    let blocks = runs.iter().fold(0u64, |sum, run| sum.saturating_add(run.count));
-    format!("the list names {blocks} blocks of 4096 bytes in {} runs", runs.len())
+    let blocks = runs
+        .iter()
+        .fold(0u64, |sum, run| sum.saturating_add(run.count));
+    format!(
+        "the list names {blocks} blocks of 4096 bytes in {} runs",
+        runs.len()
+    )
 }

@@ -69,7 +69,11 @@ fn print_set(set: &Set, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "set                 {}", set.uuid)?;
     writeln!(out, "main                {} sectors", set.main_sectors)?;
     writeln!(out, "spare               {} sectors", set.spare_sectors)?;
-    writeln!(out, "slots               {} of {} used", set.remapped, set.slots)?;
+    writeln!(
+        out,
+        "slots               {} of {} used",
+        set.remapped, set.slots
+    )?;
     writeln!(out, "remapped blocks     {}", set.remapped)?;
     writeln!(out, "poisoned blocks     {}", set.poisoned)?;
     match &set.state {
@@ -89,12 +93,26 @@ fn print_set(set: &Set, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn print_copy(copy: &Copy, out: &mut dyn Write) -> Result<(), Failure> {
-    writeln!(out, "copy {}, from block {}: {}", copy.number, copy.first_block, copy.health)?;
+    writeln!(
+        out,
+        "copy {}, from block {}: {}",
+        copy.number, copy.first_block, copy.health
+    )?;
     writeln!(out, "  superblock        {}", copy.superblock)?;
     for (number, area) in copy.areas.iter().enumerate() {
         match area {
-            Some(Area { base, sequence, parts, complete, .. }) => {
-                let whole = if *complete { "complete" } else { "not complete" };
+            Some(Area {
+                base,
+                sequence,
+                parts,
+                complete,
+                ..
+            }) => {
+                let whole = if *complete {
+                    "complete"
+                } else {
+                    "not complete"
+                };
                 writeln!(
                     out,
                     "  checkpoint {number}      behind transaction {base}, sequence {sequence:016x}, {parts} blocks, {whole}"
@@ -127,7 +145,12 @@ fn print_remap(remap: &Remap, out: &mut dyn Write) -> Result<(), Failure> {
         writeln!(out, "block {}: {place}", remap.block)?;
     } else {
         let lost: Vec<String> = remap.lost_sectors.iter().map(u64::to_string).collect();
-        writeln!(out, "block {}: {place}, lost sectors {}", remap.block, lost.join(" "))?;
+        writeln!(
+            out,
+            "block {}: {place}, lost sectors {}",
+            remap.block,
+            lost.join(" ")
+        )?;
     }
     Ok(())
 }

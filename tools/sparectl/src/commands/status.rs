@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::mapper::spare_target;
 use crate::status_line::TargetStatus;
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 /// Time between two lines of `--watch`.
@@ -66,7 +66,11 @@ pub fn table(name: &str, status: &TargetStatus, before: Option<(&TargetStatus, f
         row(label, value.to_string(), rate.unwrap_or_default());
     }
     for (label, share) in &status.shares {
-        row(label, format!("{} of {}", share.part, share.whole), String::new());
+        row(
+            label,
+            format!("{} of {}", share.part, share.whole),
+            String::new(),
+        );
     }
     for (label, word) in &status.words {
         row(label, word.clone(), String::new());

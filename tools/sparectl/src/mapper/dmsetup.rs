@@ -43,8 +43,12 @@ impl Mapper for Dmsetup {
     fn status(&self, name: &str) -> Result<Vec<TargetLine>, Failure> {
         // Without a flush, or asking would wait for every I/O.
         let text = run(&["status", "--noflush", name])?;
-        parse_status(&text)
-            .ok_or_else(|| Failure::new(format!("dmsetup status {name} printed `{}`, which is no status: use a newer dmsetup", text.trim())))
+        parse_status(&text).ok_or_else(|| {
+            Failure::new(format!(
+                "dmsetup status {name} printed `{}`, which is no status: use a newer dmsetup",
+                text.trim()
+            ))
+        })
     }
 
     fn message(&self, name: &str, sector: u64, text: &str) -> Result<String, Failure> {
@@ -108,7 +112,10 @@ fn explain(arguments: &[&str], printed: &str) -> String {
     } else {
         "see the kernel log (dmesg)"
     };
-    format!("dmsetup {} failed: {first}; {remedy}", arguments.first().unwrap_or(&""))
+    format!(
+        "dmsetup {} failed: {first}; {remedy}",
+        arguments.first().unwrap_or(&"")
+    )
 }
 
 #[cfg(test)]
@@ -117,11 +124,15 @@ mod tests {
 
     #[test]
     fn status_lines_are_read() {
-        let lines = parse_status("0 2048 spare remap ok remapped=3\n2048 8 linear \n").expect("two lines");
+        let lines =
+            parse_status("0 2048 spare remap ok remapped=3\n2048 8 linear \n").expect("two lines");
         assert_eq!(lines.len(), 2);
         assert_eq!((lines[0].start, lines[0].length), (0, 2048));
         assert_eq!(lines[0].words, "remap ok remapped=3");
-        assert_eq!((lines[1].target.as_str(), lines[1].words.as_str()), ("linear", ""));
+        assert_eq!(
+            (lines[1].target.as_str(), lines[1].words.as_str()),
+            ("linear", "")
+        );
         assert!(parse_status("what is this").is_none());
     }
 

@@ -32,7 +32,9 @@ impl KernelLog {
             if length == 0 {
                 break;
             }
-            text.push_str(&String::from_utf8_lossy(record.get(..length).unwrap_or(&[])));
+            text.push_str(&String::from_utf8_lossy(
+                record.get(..length).unwrap_or(&[]),
+            ));
             text.push('\n');
         }
         last_sentence(&text)
@@ -56,15 +58,27 @@ pub fn last_sentence(records: &str) -> Option<String> {
     let of_table = texts()
         .filter_map(|text| text.strip_prefix("device-mapper: table: "))
         .filter_map(|text| text.split_once(": spare: "))
-        .map(|(_, sentence)| sentence)
+        .map(|(_, sentence)| without_error_name(sentence))
         .next_back();
-    let unknown_target = texts()
-        .filter(|text| text.contains("spare: unknown target type"))
-        .map(|_| "the kernel has no spare target: install dm-spare.ko for this kernel, or run modprobe dm-spare to see what is wrong")
-        .next_back();
-    own.or(of_table)
-        .or(unknown_target)
+    own.or(of_table.map(explained))
         .map(|sentence| sentence.trim().to_owned())
+}
+
+/// The sentence without the error's name that device-mapper appends: ` (-EINVAL)`.
+fn without_error_name(sentence: &str) -> &str {
+    match sentence.trim_end().rsplit_once(" (-E") {
+        Some((before, _)) => before,
+        None => sentence,
+    }
+}
+
+/// Device-mapper's own words for a target that no module offers say nothing of what to do.
+fn explained(sentence: &str) -> &str {
+    if sentence == "unknown target type" {
+        "the kernel has no target spare: install dm-spare.ko for this kernel, and see what modprobe dm-spare says"
+    } else {
+        sentence
+    }
 }
 
 /// Whether a record is a warning or worse: the lowest three bits of its priority are its level.

@@ -48,12 +48,7 @@ fn left_out(copy: &CopySurvey) -> Finding {
 
 /// Every block of the checkpoint in use is valid. All but the last are durable on every copy before the last one
 /// is written anywhere: only that one can be missing after a power cut.
-fn checkpoint(
-    set: &SetSurvey,
-    copy: &CopySurvey,
-    lineage: &Lineage,
-    findings: &mut Vec<Finding>,
-) {
+fn checkpoint(set: &SetSurvey, copy: &CopySurvey, lineage: &Lineage, findings: &mut Vec<Finding>) {
     for index in 0..lineage.parts {
         if copy
             .checkpoint_part(lineage.area, index, lineage.sequence)
@@ -111,9 +106,7 @@ fn log(set: &SetSurvey, copy: &CopySurvey, lineage: &Lineage, findings: &mut Vec
 /// The place behind the newest transaction is damaged on every copy in use: a newer one may have been there.
 fn next_place(set: &SetSurvey, lineage: &Lineage, findings: &mut Vec<Finding>) {
     let tid = lineage.last.saturating_add(1);
-    let damaged = |copy: &CopySurvey| {
-        matches!(copy.log_place(tid), Some(Err(fault)) if !fault.is_unwritten())
-    };
+    let damaged = |copy: &CopySurvey| matches!(copy.log_place(tid), Some(Err(fault)) if !fault.is_unwritten());
     let mut members = set
         .copies
         .iter()

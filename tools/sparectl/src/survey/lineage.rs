@@ -114,7 +114,10 @@ fn follow(copies: &[&CopySurvey], layout: &Layout, head: &Head) -> Option<Lineag
         tail: Tail::Nothing,
     };
     for tid in head.base.saturating_add(1)..=head.base.saturating_add(layout.ring_blocks) {
-        let Some(part) = copies.iter().find_map(|copy| copy.log_part(head.epoch, tid)) else {
+        let Some(part) = copies
+            .iter()
+            .find_map(|copy| copy.log_part(head.epoch, tid))
+        else {
             break;
         };
         lineage.last = tid;

@@ -52,7 +52,10 @@ impl fmt::Display for WrongRecord {
         let mask = self.record.mask;
         match self.why {
             Why::BeyondMain { main_blocks } => {
-                write!(out, "block {lbn} is recorded, but main has {main_blocks} blocks")
+                write!(
+                    out,
+                    "block {lbn} is recorded, but main has {main_blocks} blocks"
+                )
             }
             Why::NoSlot => write!(
                 out,
