@@ -33,18 +33,19 @@ pub struct Leg {
 
 impl Leg {
     /// Opens a leg that nobody else uses: not mounted, not part of a mapped device or an array. Image files
-    /// carry no such mark and are always opened.
+    /// carry no such mark and are always opened. A device that is only read is read past the page cache, where
+    /// something older may linger while another program has it open.
     ///
     /// # Errors
     ///
     /// The leg does not exist, is neither a block device nor a file, or is in use.
     pub fn open_unused(path: &Path, access: Access) -> Result<Self, Failure> {
-        let exclusive = if is_block_device(path)? {
-            OFlags::EXCL
-        } else {
-            OFlags::empty()
+        let flags = match (is_block_device(path)?, access) {
+            (true, Access::Read) => OFlags::EXCL | OFlags::DIRECT,
+            (true, Access::Write) => OFlags::EXCL,
+            (false, _) => OFlags::empty(),
         };
-        Self::open(path, access, exclusive).map_err(|error| {
+        Self::open(path, access, flags).map_err(|error| {
             if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) {
                 Failure::new(format!(
                     "{} is in use: unmount it, or remove the mapped device or array that holds it, and try again",

@@ -81,11 +81,6 @@ impl<'a> Overlay<'a> {
             written: BTreeMap::new(),
         }
     }
-
-    /// Sectors written so far.
-    pub fn sectors_written(&self) -> usize {
-        self.written.len()
-    }
 }
 
 impl SpareStorage for Overlay<'_> {

@@ -3,6 +3,7 @@
 //! Tests of `sparectl`: on image files by way of the program, and on a fake device-mapper by way of its library.
 
 mod activation;
+mod boot;
 mod check;
 mod device_mapper;
 mod fake;
