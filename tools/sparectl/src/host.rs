@@ -111,12 +111,7 @@ impl<'a> Host<'a> {
                     Action::Activated(result) => answers.activated = Some(result),
                     Action::Suspended { clean } => answers.suspended = Some(clean),
                     // No bio is ever held here, every I/O ends in time, and the notices say what the callers say.
-                    Action::Quiesce { .. }
-                    | Action::ArmTimer { .. }
-                    | Action::Complete { .. }
-                    | Action::Resubmit { .. }
-                    | Action::Requeue { .. }
-                    | Action::Notice(_) => {}
+                    _ => {}
                 }
             }
             let Some(io) = asked.pop_front() else {

@@ -154,6 +154,22 @@ fn a_checkpoint_block_that_was_durable_everywhere_is_an_error() {
 }
 
 #[test]
+fn a_long_table_is_read_by_check_and_loader_alike() {
+    let images = Images::sized(8 * 100_000, 40_000);
+    assert!(images.format(&[]).status.success());
+    let layout = images.layout();
+    let slots = (1..).filter(|block| layout.is_slot(dm_spare_engine::Slot(*block)));
+    let entries: Vec<Record> = slots
+        .zip(0..30_000u64)
+        .map(|(slot, number)| remap(number * 3, slot, (number % 7) as u8))
+        .collect();
+    images.checkpoint(&entries, 3);
+    assert_eq!(found(&images), []);
+    let (set, lineage) = images.set();
+    assert_eq!((set.table.entries.len(), lineage.parts), (30_000, 120));
+}
+
+#[test]
 fn copies_that_disagree_are_named() {
     let images = used();
     let slot = first_slot(&images.layout()) + 5;

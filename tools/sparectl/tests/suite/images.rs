@@ -53,12 +53,17 @@ pub(crate) fn remap(lbn: u64, slot: u32, mask: u8) -> Record {
 impl Images {
     /// Blank images.
     pub(crate) fn blank() -> Self {
+        Self::sized(MAIN_SECTORS, SPARE_BLOCKS)
+    }
+
+    /// Blank images of other sizes.
+    pub(crate) fn sized(main_sectors: u64, spare_blocks: u64) -> Self {
         let images = Self {
             folder: tempfile::tempdir().expect("a folder"),
         };
         for (path, sectors) in [
-            (images.main(), MAIN_SECTORS),
-            (images.spare(), SPARE_BLOCKS * 8),
+            (images.main(), main_sectors),
+            (images.spare(), spare_blocks * 8),
         ] {
             File::create(path)
                 .and_then(|file| file.set_len(sectors * 512))
