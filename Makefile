@@ -5,6 +5,8 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 KERNEL ?= 7.3
 INSTALL_MOD_PATH ?=
+DESTDIR ?=
+PREFIX ?= /usr/local
 GUEST := tools/guest
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/dm-spare
 
@@ -14,7 +16,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 from_cache := $(filter $(cache)/%,$(abspath $(KDIR)))
 
 .DEFAULT_GOAL := all
-.PHONY: all install clean kdir guest demo check sim-mutants bench fmt lint help
+.PHONY: all install tools install-tools clean kdir guest demo check sim-mutants bench fmt lint help
 
 all: ## build dm-spare.ko against KDIR (default: the running kernel's build folder)
 	@$(GUEST)/check-kdir $(KDIR)
@@ -32,6 +34,12 @@ else
 	install -D -m 644 dm-spare.ko $(INSTALL_MOD_PATH)/lib/modules/$$release/updates/dm-spare.ko && \
 	depmod -b $(INSTALL_MOD_PATH)/ $$release
 endif
+
+tools: ## build sparectl, its man pages and completions into build/tools
+	@tools/sparectl/build
+
+install-tools: ## install them and the boot files below DESTDIR, with PREFIX=/usr/local
+	@tools/sparectl/install "$(DESTDIR)" "$(PREFIX)"
 
 clean: ## remove what builds left in this folder (the cache stays)
 	rm -rf build .tmp_* Module.symvers modules.order .Module.symvers.cmd .modules.order.cmd
@@ -71,4 +79,4 @@ lint: ## every check that needs no kernel to run
 	@tools/lint
 
 help: ## this list
-	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':[^#]*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The command line.
+
+use crate::bad_blocks::parse_block_size;
+use crate::configuration::FOLDER;
+use crate::table_line::parse_uuid;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use dm_spare_engine::Uuid;
+use std::path::PathBuf;
+
+/// Manages device-mapper spare sets: a main device that fails here and there, and a spare that takes its bad blocks.
+#[derive(Parser, Debug)]
+#[command(
+    name = "sparectl",
+    version,
+    max_term_width = 100,
+    after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc\n\nEach command has its own: sparectl COMMAND --help"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Make a blank spare for a main device.
+    ///
+    /// The kernel does the same by itself when a set with a blank spare is first created; this is for preparing
+    /// a spare beforehand, with a UUID that is known.
+    #[command(after_help = "Example:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3")]
+    Format(Format),
+    /// Create the mapped device of a set.
+    ///
+    /// A spare whose first 4096 bytes are zero is formatted for the main device. Everything else on a spare that is
+    /// no set is refused.
+    #[command(
+        after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc --read-retries 5"
+    )]
+    Create(Create),
+    /// Show how a set is doing.
+    #[command(
+        after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped"
+    )]
+    Status(Status),
+    /// Decode the metadata on a spare.
+    ///
+    /// Reads the device itself; the set need not be active, and must not be for the result to be exact.
+    #[command(after_help = "Example:\n  sparectl show /dev/sdc --remaps")]
+    Show(Show),
+    /// Check the metadata on a spare, without changing anything.
+    ///
+    /// Exit codes: 0 clean, 4 errors (activation repairs what it can), 8 the check could not be done,
+    /// 16 wrong usage.
+    #[command(after_help = "Example:\n  sparectl check /dev/sdc --main /dev/sdb")]
+    Check(Check),
+    /// Remap the blocks that a bad-block list names.
+    ///
+    /// What can be read of each block is moved to the spare; sectors that cannot be read give an error from then on,
+    /// until they are overwritten.
+    #[command(
+        after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
+    )]
+    Import(Import),
+    /// Move blocks to the spare.
+    #[command(
+        after_help = "Example (blocks 5000 to 5007, of 4096 bytes each):\n  sparectl remap mended 5000 8"
+    )]
+    Remap(Blocks),
+    /// Move blocks back to main, if it takes them.
+    #[command(after_help = "Example:\n  sparectl unremap mended 5000 8")]
+    Unremap(Blocks),
+    /// Read blocks, and repair those that fail.
+    #[command(after_help = "Example (the first GiB):\n  sparectl test mended 0 262144")]
+    Test(Blocks),
+    /// Write the whole table to every metadata copy.
+    #[command(after_help = "Example:\n  sparectl sync mended")]
+    Sync(Sync),
+    /// Create the mapped devices that the configuration names, at boot or by hand.
+    ///
+    /// For each set there is a file NAME.conf with UUID=, MAIN= and optionally OPTIONS= (words of the table line).
+    /// The spare is found by the UUID among all block devices.
+    #[command(
+        after_help = "Examples:\n  sparectl activate 6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111\n  sparectl activate --all --wait 30"
+    )]
+    Activate(Activate),
+    /// Remove the mapped devices that the configuration names.
+    #[command(after_help = "Example:\n  sparectl deactivate --all")]
+    Deactivate(Selection),
+    /// Write man pages or shell completions.
+    #[command(
+        hide = true,
+        after_help = "Example:\n  sparectl generate man build/tools/man"
+    )]
+    Generate(Generate),
+}
+
+/// `format`.
+#[derive(Args, Debug)]
+pub struct Format {
+    /// The main device, which is not touched.
+    pub main: PathBuf,
+    /// The spare, a block device or an image file.
+    pub spare: PathBuf,
+    /// Copies of the metadata.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4))]
+    pub metadata_copies: Option<u32>,
+    /// The set's UUID; a random one by default.
+    #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
+    pub uuid: Option<Uuid>,
+    /// Format a spare that is not blank: what is on it is lost.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `create`.
+#[derive(Args, Debug)]
+pub struct Create {
+    /// Name of the mapped device, below /dev/mapper.
+    pub name: String,
+    /// The main device.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+    /// Further attempts at a failing block before it is read sector by sector.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub read_retries: Option<u32>,
+    /// Media errors a minute past which main is declared failing, and no more slots are used.
+    #[arg(long, value_name = "N")]
+    pub fail_after: Option<u32>,
+    /// Refuse writes.
+    #[arg(long)]
+    pub read_only: bool,
+    /// Copies of the metadata: how many to make on a blank spare, or how many the set must have.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4))]
+    pub metadata_copies: Option<u32>,
+    /// Milliseconds after which a metadata write counts as failed.
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000))]
+    pub commit_timeout: Option<u32>,
+    /// Refuse any other set.
+    #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
+    pub uuid: Option<Uuid>,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
+    /// Name of the mapped device.
+    pub name: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Print again each second, with rates, until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// `show`.
+#[derive(Args, Debug)]
+pub struct Show {
+    /// The spare, a block device or an image file.
+    pub spare: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// List every remapped and every poisoned block.
+    #[arg(long)]
+    pub remaps: bool,
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The spare, a block device or an image file.
+    pub spare: PathBuf,
+    /// The main device, to compare its size.
+    #[arg(long, value_name = "MAIN")]
+    pub main: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `import`.
+#[derive(Args, Debug)]
+pub struct Import {
+    /// Name of the mapped device.
+    pub name: String,
+    /// Which list.
+    #[command(flatten)]
+    pub list: List,
+    /// Bytes of a block in the badblocks list: the number of its -b option [default: 1024].
+    #[arg(long, value_name = "BYTES", value_parser = parse_block_size, requires = "badblocks", conflicts_with = "ddrescue")]
+    pub block_size: Option<u32>,
+    /// Only say which blocks would be remapped.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The list that is imported.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub struct List {
+    /// A list that badblocks(8) has written.
+    #[arg(long, value_name = "FILE")]
+    pub badblocks: Option<PathBuf>,
+    /// A map file of GNU ddrescue.
+    #[arg(long, value_name = "MAPFILE")]
+    pub ddrescue: Option<PathBuf>,
+}
+
+/// `remap`, `unremap` and `test`.
+#[derive(Args, Debug)]
+pub struct Blocks {
+    /// Name of the mapped device.
+    pub name: String,
+    /// The first block, of 4096 bytes.
+    pub block: u64,
+    /// How many blocks.
+    #[arg(default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: u64,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sync`.
+#[derive(Args, Debug)]
+pub struct Sync {
+    /// Name of the mapped device.
+    pub name: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which of the sets that the configuration names.
+#[derive(Args, Debug)]
+pub struct Selection {
+    /// The set.
+    #[arg(value_parser = parse_uuid, required_unless_present = "all", conflicts_with = "all")]
+    pub uuid: Option<Uuid>,
+    /// Every set.
+    #[arg(long)]
+    pub all: bool,
+    /// The folder with the files NAME.conf.
+    #[arg(long, value_name = "FOLDER", default_value = FOLDER)]
+    pub config_dir: PathBuf,
+}
+
+/// `activate`.
+#[derive(Args, Debug)]
+pub struct Activate {
+    /// Which sets.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Look for spares here only, not among all block devices; may be given several times.
+    #[arg(long = "spare", value_name = "SPARE")]
+    pub spares: Vec<PathBuf>,
+    /// Wait so many seconds for the devices to appear.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub wait: u64,
+}
+
+/// `generate`.
+#[derive(Args, Debug)]
+pub struct Generate {
+    /// What to write.
+    pub what: Generated,
+    /// Where to; made if it does not exist.
+    pub folder: PathBuf,
+}
+
+/// What can be generated.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Generated {
+    /// Man pages, section 8.
+    Man,
+    /// Completions for bash, zsh and fish.
+    Completions,
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Tests of `sparectl`: on image files by way of the program, and on a fake device-mapper by way of its library.
+
+mod activation;
+mod boot;
+mod check;
+mod device_mapper;
+mod fake;
+mod format;
+mod help;
+mod images;
+mod import;
+mod lists;
+mod messages;
+mod show;
+mod texts;
