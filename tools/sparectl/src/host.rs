@@ -54,6 +54,8 @@ impl<'a> Host<'a> {
             main_logical_block_sectors: sizes.main_logical_block_sectors,
             spare_logical_block_sectors: sizes.spare_logical_block_sectors,
             read_retries: 0,
+            fail_after: 0,
+            read_only: false,
             metadata_copies: sizes.metadata_copies,
             expected_uuid: None,
             commit_timeout_milliseconds: 30_000,
