@@ -76,6 +76,11 @@ def host_tests(tally, output):
     print(f"   {counted} tests", flush=True)
 
 
+def tools(tally, output):
+    """sparectl with its man pages and completions, as `make tools` builds them; the guests use it."""
+    single(tally, output, "tools", PROJECT / "tools" / "sparectl" / "build")
+
+
 def lint(tally, output):
     """Each line `ok NAME` or `FAIL NAME` of tools/lint is a test."""
     status, text = run(output / "lint.log", PROJECT / "tools" / "lint")

@@ -66,7 +66,9 @@ def _job_image(job):
     view = job.folder / "view"
     for name in ("project", "modules", "job"):
         (view / name).mkdir(parents=True)
-    _run("rsync", "-a", "--exclude=/.git", "--exclude=/build", "--exclude=target", f"{TOOLS.parent.parent}/", view / "project")
+    # Of what was built here only the programs are of use there.
+    wanted = ["--include=/build", "--include=/build/tools/***", "--exclude=/build/*", "--exclude=/.git", "--exclude=target"]
+    _run("rsync", "-a", *wanted, f"{TOOLS.parent.parent}/", view / "project")
     for source, name in ((job.modules, "modules"), (job.job, "job")):
         shutil.copytree(source, view / name, symlinks=True, dirs_exist_ok=True)
     _run("mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", view, image, "256M")

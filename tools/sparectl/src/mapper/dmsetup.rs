@@ -28,7 +28,12 @@ impl Mapper for Dmsetup {
     }
 
     fn create(&self, name: &str, table: &str) -> Result<(), Failure> {
-        run(&["create", name, "--table", table]).map(drop)
+        let mut words = vec!["create", name, "--table", table];
+        if table.split(' ').any(|word| word == "read_only") {
+            // Disks that are read-only themselves can be opened for reading only.
+            words.push("--readonly");
+        }
+        run(&words).map(drop)
     }
 
     fn remove(&self, name: &str) -> Result<(), Failure> {
