@@ -6,8 +6,8 @@
 use crate::failure::Failure;
 use crate::storage::SpareStorage;
 use dm_spare_engine::{
-    Action, Activation, Engine, ErrorClass, Event, Io, Leg, Operation, Refusal, Settings, Status,
-    Verdict, SECTOR_BYTES,
+    Action, Activation, Engine, ErrorClass, Event, Io, Leg, Lookup, Operation, Refusal, Settings,
+    Status, Verdict, SECTOR_BYTES,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use std::collections::VecDeque;
@@ -100,6 +100,11 @@ impl<'a> Host<'a> {
     /// Where the engine serves a sector of main from.
     pub fn decide(&self, sector: u64) -> Verdict {
         self.engine.lookup().decide(sector, 1, false)
+    }
+
+    /// Where each sector is served, to be asked many times.
+    pub fn lookup(&self) -> impl std::ops::Deref<Target = Lookup> {
+        self.engine.lookup()
     }
 
     /// Performs what the engine asks for until it asks for nothing more.
