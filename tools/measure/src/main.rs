@@ -3,7 +3,7 @@
 //! `measure`: figures of the engine on the host, and large sets for `make bench`.
 //!
 //! - `measure lookup` prints, as JSON, how long the lock-free lookup takes with 1, 1,000 and 1,000,000 remaps.
-//! - `measure set FILE REMAPS BLOCKS` writes a set over a main and a spare of BLOCKS blocks each, every second block
+//! - `measure set REMAPS BLOCKS` writes to stdout a set over a main and a spare of BLOCKS blocks each, every second block
 //!   of main remapped from block 0 on, as a list of (block number, little-endian, 8 bytes; content, 4096 bytes).
 
 mod lookup;
@@ -18,8 +18,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["lookup"] => lookup::print(),
-        ["set", file, remaps, blocks] => write_set(file, remaps, blocks),
-        _ => Err("usage: measure lookup | measure set FILE REMAPS BLOCKS".to_owned()),
+        ["set", remaps, blocks] => write_set(remaps, blocks),
+        _ => Err("usage: measure lookup | measure set REMAPS BLOCKS".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn write_set(file: &str, remaps: &str, blocks: &str) -> Result<(), String> {
+fn write_set(remaps: &str, blocks: &str) -> Result<(), String> {
     let number = |word: &str| {
         word.parse::<u64>()
             .map_err(|_| format!("`{word}` is no number: write decimal digits"))
@@ -39,12 +39,12 @@ fn write_set(file: &str, remaps: &str, blocks: &str) -> Result<(), String> {
     let every_second = (0..remaps).map(|index| u64::from(index) * 2);
     let spare = set::with_remaps(set::sizes(blocks, blocks), every_second)?;
     let write = || -> std::io::Result<()> {
-        let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
         for (number, content) in &spare.blocks {
             out.write_all(&number.to_le_bytes())?;
             out.write_all(content)?;
         }
         out.flush()
     };
-    write().map_err(|error| format!("{file} cannot be written: {error}"))
+    write().map_err(|error| format!("the set cannot be written: {error}"))
 }
