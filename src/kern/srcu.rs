@@ -154,6 +154,9 @@ impl<T: EpochClient> IoEpoch<T> {
         // was just taken and is not queued, and `grace_period_ended::<T>` is
         // the function for its type. `Drop` waits for the callback.
         unsafe { c::call_srcu(self.srcu(), slot.head.get(), Some(grace_period_ended::<T>)) };
+        // A user's failed write waits for this: some ticks are saved.
+        // SAFETY: the domain is initialised. What this queues `Drop` waits for.
+        unsafe { c::srcu_expedite_current(self.srcu()) };
         Ok(())
     }
 
@@ -181,6 +184,8 @@ impl<T: EpochClient> Drop for IoEpoch<T> {
         // inside any more, and whoever removes a device waits for this.
         // SAFETY: the SRCU structure is initialised by the type invariant.
         unsafe { c::synchronize_srcu_expedited(self.srcu()) };
+        self.barrier();
+        // A request to expedite that came while another was pending has queued itself anew meanwhile.
         self.barrier();
         // SAFETY: as above, and nothing is inside and no callback is pending.
         unsafe { c::cleanup_srcu_struct(self.srcu()) };
