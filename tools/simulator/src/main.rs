@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 /// Simulates the engine of dm-spare on adversarial disks.
 #[derive(Parser)]
 struct Options {
-    /// Operations of a sequence in the exhaustive part; 0 leaves it out.
-    #[arg(long, default_value_t = 2)]
+    /// Operations of the longest sequences in the exhaustive part; 0 leaves it out.
+    #[arg(long, default_value_t = 3)]
     length: usize,
-    /// Crash images tried at each crash of the exhaustive part.
-    #[arg(long, default_value_t = 24)]
-    images: usize,
-    /// Crash images tried at each crash of a recovery; 0 for none.
-    #[arg(long, default_value_t = 4)]
-    images_in_recovery: usize,
+    /// Operations of the longest sequences that are run again for each write about which a copy can lie.
+    #[arg(long, default_value_t = 2)]
+    length_with_lies: usize,
+    /// Of so many crash images one is also recovered with the users' own data.
+    #[arg(long, default_value_t = 64)]
+    sample: u64,
     /// Seconds of random runs.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -69,23 +69,30 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let depth = Depth {
-        images: options.images,
-        images_in_recovery: options.images_in_recovery,
+        length: options.length,
+        length_with_lies: options.length_with_lies,
+        sample: options.sample.max(1),
     };
     let begin = Instant::now();
     let threads = options.threads.max(1);
-    let length = options.length;
     let workers: Vec<_> = (0..threads)
-        .map(|part| std::thread::spawn(move || exhaustive::run(length, depth, part, threads)))
+        .map(|part| std::thread::spawn(move || exhaustive::run(depth, part, threads)))
         .collect();
-    let (mut cases, mut recoveries) = (0, 0);
+    let mut tally = exhaustive::Tally::default();
     for worker in workers {
-        let tally = worker.join().map_err(|_| "a worker has panicked")??;
-        cases += tally.cases;
-        recoveries += tally.recoveries;
+        tally.add(&worker.join().map_err(|_| "a worker has panicked")??);
     }
     println!(
-        "exhaustive: {cases} sequences of {length}, {recoveries} recoveries, {:.1} s",
+        "exhaustive: {} sequences of up to {} operations, {} again with lies, {} crashes, {} images for {:.1e} subsets, {} states, {} recoveries, {} samples, {:.1} s",
+        tally.sequences,
+        options.length,
+        tally.lies,
+        tally.crashes,
+        tally.images,
+        tally.subsets,
+        tally.states,
+        tally.recoveries,
+        tally.samples,
         begin.elapsed().as_secs_f64()
     );
     Ok(())

@@ -9,31 +9,13 @@ mod shell;
 use crate::disk::Disk;
 use crate::image::Disks;
 use crate::model::{FlushPoint, Model, Value};
+use crate::sector::marked;
 use dm_spare_engine::{
     Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, Refusal,
-    Request, RequestId, RequestKind, Settings, SECTOR_BYTES,
+    Request, RequestId, RequestKind, Settings,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
-use std::rc::Rc;
-
-/// A sector full of one mark.
-pub fn marked(mark: u64) -> Rc<[u8; SECTOR_BYTES]> {
-    let mut bytes = [0; SECTOR_BYTES];
-    for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&mark.to_le_bytes());
-    }
-    Rc::new(bytes)
-}
-
-/// The mark of a sector, if it is full of one.
-fn mark_of(bytes: &[u8]) -> Option<u64> {
-    let mark = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
-    bytes
-        .chunks(8)
-        .all(|chunk| chunk == mark.to_le_bytes())
-        .then_some(mark)
-}
 
 /// What a user asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -145,6 +127,10 @@ pub struct World {
     /// Notices so far.
     pub notices: Vec<Notice>,
     marks: u64,
+    /// Requests that the engine has taken over.
+    pub accepted: u64,
+    /// What reads have found in each sector. While this is here nothing is compared with the promise.
+    pub learned: Option<Vec<Option<Value>>>,
     /// Writes may fail for reasons other than a lack of slots.
     pub faults: bool,
     /// Reads tell what a crash has left, which must stay so.
@@ -182,6 +168,8 @@ impl World {
             requeued: 0,
             notices: Vec::new(),
             marks,
+            accepted: 0,
+            learned: None,
             faults: false,
             verifying: false,
             spare_written: false,
@@ -308,6 +296,7 @@ impl World {
             if self.engine.accept(request).is_err() {
                 return Err("the engine has room and refuses".into());
             }
+            self.accepted += 1;
         }
         if let Some(action) = self.engine.poll() {
             self.perform(action)?;

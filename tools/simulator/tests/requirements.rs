@@ -12,8 +12,8 @@ use dm_spare_simulator::rng::Rng;
 use dm_spare_simulator::scenario::{
     drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
 };
-use dm_spare_simulator::world::{marked, Ask, World};
-use std::rc::Rc;
+use dm_spare_simulator::sector::{marked, Sector};
+use dm_spare_simulator::world::{Ask, World};
 
 #[test]
 fn r2_removal_during_a_metadata_write_leaves_old_or_new() {
@@ -260,13 +260,13 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
         recorded: SPARE_BLOCKS * 8,
         given: other.spare_sectors,
     };
-    let [main, spare] = formatted().expect("formatted");
+    let [main, mut spare] = formatted().expect("formatted");
     let larger = dm_spare_simulator::disk::Disk::new(other.spare_sectors, |at| {
         let mut content = [0; 512];
         if at < SPARE_BLOCKS * 8 {
             spare.read(at, &mut content).expect("readable");
         }
-        Rc::new(content)
+        Sector::new(content)
     });
     assert_eq!(refusal([main, larger], other).expect("a refusal"), sizes);
     let mut other = settings();
