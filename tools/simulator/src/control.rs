@@ -126,12 +126,19 @@ impl Control {
     }
 
     fn is_metadata(&self, leg: usize, at: u64) -> bool {
-        leg == 1 && self.metadata.get((at / 8) as usize).copied().unwrap_or(false)
+        leg == 1
+            && self
+                .metadata
+                .get((at / 8) as usize)
+                .copied()
+                .unwrap_or(false)
     }
 
     /// What a block of these sectors is to the engine.
     fn class(&mut self, block: &[Sector; 8]) -> u64 {
-        let hash = block.iter().fold(0, |hash, sector| mix(hash, sector.hash()));
+        let hash = block
+            .iter()
+            .fold(0, |hash, sector| mix(hash, sector.hash()));
         *self.classes.entry(hash).or_insert_with(|| {
             let bytes: Vec<u8> = block.iter().flat_map(|sector| sector.to_vec()).collect();
             let sum = u32::from_le_bytes([bytes[8], bytes[9], bytes[10], bytes[11]]);

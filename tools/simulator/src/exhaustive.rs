@@ -273,12 +273,7 @@ fn extend(
 }
 
 /// Runs a sequence once more for each write to a copy of the metadata that can be lost or misdirected.
-fn lies(
-    explorer: &mut Explorer,
-    case: &Case,
-    steps: &[Step],
-    told: &Told,
-) -> Result<(), Wrong> {
+fn lies(explorer: &mut Explorer, case: &Case, steps: &[Step], told: &Told) -> Result<(), Wrong> {
     for (copy, writes) in told.metadata_writes.iter().enumerate() {
         for number in 0..*writes {
             for lie in [Lie::Lost, Lie::Misdirected] {

@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
-use dm_spare_simulator::random;
+use dm_spare_simulator::random::{self, shrink};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -23,20 +23,23 @@ struct Options {
     #[arg(long, default_value_t = 64)]
     sample: u64,
     /// Seconds of random runs.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Runs this one seed and nothing else.
     #[arg(long)]
     seed: Option<u64>,
+    /// Only these steps of `--seed`, such as 3,9-12.
+    #[arg(long, requires = "seed")]
+    keep: Option<String>,
     /// Prints everything that happens in the run of `--seed`.
-    #[arg(long)]
+    #[arg(long, requires = "seed")]
     trace: bool,
     /// First seed of the random runs.
     #[arg(long, default_value_t = 1)]
     first_seed: u64,
     /// Steps of one random run.
     #[arg(long, default_value_t = 400)]
-    steps: usize,
+    steps: u32,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -58,7 +61,11 @@ fn main() -> ExitCode {
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
-    let tally = random::run(seed, options.steps, options.trace)
+    let steps = match options.keep.as_deref() {
+        Some(list) => shrink::parse(list)?,
+        None => (0..options.steps).collect(),
+    };
+    let tally = random::run(seed, &steps, options.trace)
         .map_err(|wrong| format!("seed {seed}: {wrong}"))?;
     println!("seed {seed}: {tally:?}");
     Ok(())
@@ -108,44 +115,47 @@ fn random_part(options: &Options) -> Result<(), String> {
         .map(|part| {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
+                let steps: Vec<u32> = (0..steps).collect();
                 let mut seed = first + part;
                 let mut total = (0u64, random::Tally::default());
                 while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
-                    let tally = random::run(seed, steps, false)
-                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))
-                        .map_err(|wrong| {
-                            format!(
-                            "seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"
-                        )
-                        })?;
+                    let tally = random::run(seed, &steps, false).map_err(|wrong| {
+                        stop.store(true, Ordering::Relaxed);
+                        shortest(seed, &steps, wrong)
+                    })?;
                     total.0 += 1;
-                    total.1.operations += tally.operations;
-                    total.1.crashes += tally.crashes;
-                    total.1.commits += tally.commits;
-                    total.1.checkpoints += tally.checkpoints;
+                    total.1.add(&tally);
                     seed += threads;
                 }
                 Ok::<_, String>(total)
             })
         })
         .collect();
-    let mut sum = (0u64, random::Tally::default());
+    let mut seeds = 0;
+    let mut sum = random::Tally::default();
     for worker in workers {
-        let (seeds, tally) = worker.join().map_err(|_| "a worker has panicked")??;
-        sum.0 += seeds;
-        sum.1.operations += tally.operations;
-        sum.1.crashes += tally.crashes;
-        sum.1.commits += tally.commits;
-        sum.1.checkpoints += tally.checkpoints;
+        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
+        seeds += more;
+        sum.add(&tally);
     }
     println!(
-        "random: {} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
-        sum.0,
-        sum.1.operations,
-        sum.1.crashes,
-        sum.1.commits,
-        sum.1.checkpoints,
+        "random: {seeds} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
+        sum.operations,
+        sum.crashes,
+        sum.commits,
+        sum.checkpoints,
         begin.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// The fewest steps of a failing run that still fail, and how to run them again.
+fn shortest(seed: u64, steps: &[u32], wrong: String) -> String {
+    let (left, wrong) = shrink::shrink(seed, steps, wrong);
+    format!(
+        "seed {seed}, {} of {} steps: {wrong}; run again with --seed {seed} --keep '{}' --trace",
+        left.len(),
+        steps.len(),
+        shrink::list(&left)
+    )
 }

@@ -2,8 +2,8 @@
 
 //! Situations that the tests of single requirements begin with, on the tiny device of the exhaustive part.
 
-use crate::exhaustive::{blank_disks, initial_model, settings, SPARE_BLOCKS};
 use crate::disk::Sector;
+use crate::exhaustive::{blank_disks, initial_model, settings, SPARE_BLOCKS};
 use crate::image::Disks;
 use crate::world::{Ask, World, Wrong};
 use dm_spare_engine::format::Layout;

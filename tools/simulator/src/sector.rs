@@ -54,8 +54,7 @@ impl Deref for Sector {
 
 impl PartialEq for Sector {
     fn eq(&self, other: &Self) -> bool {
-        self.is_same_write(other)
-            || (self.0.hash == other.0.hash && self.0.bytes == other.0.bytes)
+        self.is_same_write(other) || (self.0.hash == other.0.hash && self.0.bytes == other.0.bytes)
     }
 }
 

@@ -260,13 +260,13 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
         recorded: SPARE_BLOCKS * 8,
         given: other.spare_sectors,
     };
-    let [main, mut spare] = formatted().expect("formatted");
+    let [main, spare] = formatted().expect("formatted");
     let larger = dm_spare_simulator::disk::Disk::new(other.spare_sectors, |at| {
-        let mut content = [0; 512];
         if at < SPARE_BLOCKS * 8 {
-            spare.read(at, &mut content).expect("readable");
+            spare.durable(at).clone()
+        } else {
+            marked(0)
         }
-        Sector::new(content)
     });
     assert_eq!(refusal([main, larger], other).expect("a refusal"), sizes);
     let mut other = settings();

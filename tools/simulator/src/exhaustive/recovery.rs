@@ -67,7 +67,12 @@ impl Recoveries {
     }
 
     /// What is read after a recovery that nothing interrupts; contents are named by their places.
-    fn plain(&mut self, disks: &Disks, choice: &Choice, generation: u64) -> Result<Rc<Vec<Value>>, Wrong> {
+    fn plain(
+        &mut self,
+        disks: &Disks,
+        choice: &Choice,
+        generation: u64,
+    ) -> Result<Rc<Vec<Value>>, Wrong> {
         if let Some(known) = self.plain.get(&choice.key) {
             return known.clone();
         }
@@ -94,9 +99,7 @@ impl Recoveries {
         if let Some(known) = self.deep[memo].get(&choice.key) {
             return known.clone();
         }
-        let result = self
-            .explore(disks, choice, thoroughness)
-            .map(Rc::new);
+        let result = self.explore(disks, choice, thoroughness).map(Rc::new);
         self.deep[memo].insert(choice.key, result.clone());
         result
     }
@@ -175,9 +178,9 @@ impl Recoveries {
                 let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
                 let once = disks[1].clone();
                 damage.apply(&mut disks[1], &once, self.control.layout(), copy);
-                let values = self
-                    .whole(&disks)
-                    .map_err(|wrong| format!("after a recovery, copy {copy} {damage:?}: {wrong}"))?;
+                let values = self.whole(&disks).map_err(|wrong| {
+                    format!("after a recovery, copy {copy} {damage:?}: {wrong}")
+                })?;
                 if values != before {
                     return Err(format!(
                         "after a recovery, copy {copy} {damage:?}: reads {values:?} instead of {before:?}"
@@ -215,7 +218,9 @@ pub(super) fn check(
         for value in values {
             for value in states.resolve(disks, choice, *value) {
                 if !allowed.contains(&value) {
-                    return Err(format!("sector {at} reads {value:?}, allowed are {allowed:?}"));
+                    return Err(format!(
+                        "sector {at} reads {value:?}, allowed are {allowed:?}"
+                    ));
                 }
             }
         }

@@ -153,7 +153,9 @@ impl Explorer {
         let states = self.recoveries.control.states(&world.disks);
         for choice in &states.choices {
             self.tally.images += 1;
-            let outcomes = self.recoveries.outcomes(&world.disks, choice, thoroughness)?;
+            let outcomes = self
+                .recoveries
+                .outcomes(&world.disks, choice, thoroughness)?;
             check(&outcomes, &states, &world.disks, choice, &model)?;
             if self.tally.images % self.depth.sample == 0 {
                 self.sample(world, &model)?;
