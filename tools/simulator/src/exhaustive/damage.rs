@@ -38,12 +38,17 @@ pub fn sectors_of(layout: &Layout, copy: u8) -> Range<u64> {
     first..first + layout.copy_blocks() * 8
 }
 
+/// A disk full of rubbish that nobody has ever written.
+pub fn rubbish(sectors: u64) -> Disk {
+    Disk::new(sectors, |at| marked(SPARE_MARKS + (1 << 20) + at))
+}
+
 impl Damage {
-    /// Damages a copy, durably; `once` is the spare as it was.
-    pub fn apply(self, spare: &mut Disk, once: &Disk, layout: &Layout, copy: u8) {
+    /// Damages a copy, durably. `rubbish` is a disk like [`rubbish`]'s, `once` the spare as it was.
+    pub fn apply(self, spare: &mut Disk, [rubbish, once]: [&Disk; 2], layout: &Layout, copy: u8) {
         let range = sectors_of(layout, copy);
         match self {
-            Damage::Destroyed => spare.damage(range, |at| marked(SPARE_MARKS + (1 << 20) + at)),
+            Damage::Destroyed => spare.damage(range, |at| rubbish.durable(at).clone()),
             Damage::Rotten => {
                 for at in range.step_by(8) {
                     spare.flip(at, FIRST_RECORD_SLOT);

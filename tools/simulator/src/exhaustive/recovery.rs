@@ -2,9 +2,10 @@
 
 //! What is read after a crash, found out once for each state that [`Control`] tells apart.
 
-use super::damage::{Damage, DAMAGES};
+use super::damage::{rubbish, Damage, DAMAGES};
 use super::NONCE_OF_RECOVERY;
 use crate::control::{Choice, Control, States};
+use crate::disk::Disk;
 use crate::image::Disks;
 use crate::model::{Model, Value};
 use crate::rng::Rng;
@@ -29,6 +30,7 @@ pub(super) enum Thoroughness {
 /// Recoveries so far, and what they found.
 pub(super) struct Recoveries {
     settings: Settings,
+    pub(super) rubbish: Disk,
     /// Numbers states.
     pub(super) control: Control,
     plain: Memo<Vec<Value>>,
@@ -44,6 +46,7 @@ impl Recoveries {
     pub(super) fn new(settings: Settings, control: Control) -> Self {
         Self {
             settings,
+            rubbish: rubbish(settings.spare_sectors),
             control,
             plain: HashMap::new(),
             deep: [HashMap::new(), HashMap::new()],
@@ -176,8 +179,8 @@ impl Recoveries {
                     continue;
                 }
                 let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-                let once = disks[1].clone();
-                damage.apply(&mut disks[1], &once, self.control.layout(), copy);
+                let past = [&self.rubbish, &self.rubbish];
+                damage.apply(&mut disks[1], past, self.control.layout(), copy);
                 let values = self.whole(&disks).map_err(|wrong| {
                     format!("after a recovery, copy {copy} {damage:?}: {wrong}")
                 })?;

@@ -182,7 +182,8 @@ impl Explorer {
         for copy in 0..layout.copies {
             for damage in DAMAGES {
                 let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-                damage.apply(&mut disks[1], once, &layout, copy);
+                let past = [&self.recoveries.rubbish, once];
+                damage.apply(&mut disks[1], past, &layout, copy);
                 self.tally.images += 1;
                 let values = self
                     .recoveries
