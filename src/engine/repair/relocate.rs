@@ -25,7 +25,10 @@ impl Engine {
             return;
         };
         let part = job.part(main_sectors);
-        let lost = job.scratch.entry.map_or(0, |entry| entry.mask);
+        let mut lost = job.scratch.entry.map_or(0, |entry| entry.mask);
+        if cfg!(seeded_bug = "poison_read_as_content") {
+            lost = 0;
+        }
         job.scratch.attempts = 0;
         job.scratch.good = 0;
         job.scratch.needed = part.valid & !part.covered & !lost;

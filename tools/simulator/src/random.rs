@@ -82,7 +82,7 @@ pub fn run(seed: u64, steps: &[u32], trace: bool) -> Result<Tally, Wrong> {
         0,
     );
     world.trace = trace;
-    plan.set_lies(&mut world);
+    plan.prepare(&mut world);
     let nonce = plan.rng.draw();
     world.bring_up(nonce)?;
     for step in steps {

@@ -12,7 +12,7 @@ use dm_spare_simulator::rng::Rng;
 use dm_spare_simulator::scenario::{
     drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
 };
-use dm_spare_simulator::sector::{marked, Sector};
+use dm_spare_simulator::sector::marked;
 use dm_spare_simulator::world::{Ask, World};
 
 #[test]

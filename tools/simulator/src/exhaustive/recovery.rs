@@ -184,10 +184,12 @@ impl Recoveries {
                 let values = self.whole(&disks).map_err(|wrong| {
                     format!("after a recovery, copy {copy} {damage:?}: {wrong}")
                 })?;
-                if values != before {
-                    return Err(format!(
-                        "after a recovery, copy {copy} {damage:?}: reads {values:?} instead of {before:?}"
-                    ));
+                for (at, (now, then)) in values.iter().zip(&before).enumerate() {
+                    if now != then {
+                        return Err(format!(
+                            "after a recovery, copy {copy} {damage:?}: sector {at} reads {now:?} instead of {then:?}"
+                        ));
+                    }
                 }
             }
         }

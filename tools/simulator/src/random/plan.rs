@@ -33,6 +33,8 @@ pub(super) struct Plan {
     pub(super) faulty: bool,
     /// So few slots that they run out: writes may fail.
     pub(super) scarce: bool,
+    /// A main that takes no write.
+    large: bool,
     /// Sectors of a logical block: 1 or 8.
     unit: u32,
     pub(super) weakness: Weakness,
@@ -41,16 +43,22 @@ pub(super) struct Plan {
 /// The run of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
     let mut rng = Rng::new(seed);
-    let main_blocks = 2 + rng.below(if seed % 2 == 0 { 4 } else { 60 }) as u64;
+    // Large enough for checkpoints of several blocks, with a main that takes no write: nearly all is remapped.
+    let large = seed % 16 == 9;
+    let main_blocks = match seed % 2 {
+        _ if large => 300 + rng.below(100),
+        0 => 2 + rng.below(4),
+        _ => 2 + rng.below(60),
+    } as u64;
     let unit = if rng.one_in(4) { 8 } else { 1 };
-    let scarce = rng.one_in(6);
+    let scarce = rng.one_in(6) && !large;
     let tail = if unit == 1 { rng.below(8) as u64 } else { 0 };
     let settings = Settings {
         main_sectors: main_blocks * 8 - tail,
-        spare_sectors: if scarce {
-            164
-        } else {
-            200 + rng.below(200) as u64
+        spare_sectors: match scarce {
+            true => 164,
+            false if large => 700 + rng.below(200) as u64,
+            false => 200 + rng.below(200) as u64,
         } * 8,
         main_logical_block_sectors: unit,
         spare_logical_block_sectors: if rng.one_in(2) { unit } else { 1 },
@@ -77,6 +85,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         settings,
         faulty,
         scarce,
+        large,
         unit,
         weakness,
     }
@@ -95,8 +104,14 @@ impl Plan {
         Layout::new(self.settings.spare_sectors / 8, copies)
     }
 
-    /// Lets one copy lie from now on, if the run is like that.
-    pub(super) fn set_lies(&self, world: &mut World) {
+    /// Makes the disks bad from the beginning, if the run is like that.
+    pub(super) fn prepare(&self, world: &mut World) {
+        if self.large {
+            let blocks = self.settings.main_sectors / 8;
+            world.disks[0]
+                .unwritable
+                .extend((0..blocks).map(|block| block * 8 + 3));
+        }
         if let (Weakness::Lies(copy), Some(layout)) = (self.weakness, self.layout()) {
             let rng = Rng::new(mix(6, self.seed));
             let habit = Habit::Often { rng, one_in: 6 };
@@ -109,6 +124,7 @@ impl Plan {
             0 => 1 + self.rng.below(7),
             1 => 8,
             2 => 1 + self.rng.below(24),
+            _ if self.large => 8 * (1 + self.rng.below(60)),
             _ => 8 * (1 + self.rng.below(4)),
         };
         let unit = u64::from(self.unit);
@@ -121,7 +137,7 @@ impl Plan {
         if self.rng.one_in(2) || unit == 8 {
             sector -= sector % 8;
         }
-        // CAST: at most 32.
+        // CAST: at most 480.
         (sector, sectors as u32)
     }
 
