@@ -85,14 +85,14 @@ impl Disk {
     }
 
     /// Reads; the sectors up to a bad one are in the buffer even then.
-    pub fn read(&mut self, sector: u64, out: &mut [u8]) -> Result<(), ErrorClass> {
+    pub fn read(&self, sector: u64, out: &mut [u8]) -> Result<(), ErrorClass> {
         if self.dead {
             return Err(ErrorClass::Media);
         }
         if self.lost || self.flaky.contains(&sector) {
             return Err(TRANSPORT_ERROR);
         }
-        let stale = self.liar.as_mut().is_some_and(|liar| liar.is_stale(sector));
+        let stale = self.liar.as_ref().is_some_and(|liar| liar.is_stale(sector));
         for (index, chunk) in out.chunks_mut(SECTOR_BYTES).enumerate() {
             let at = sector + index as u64;
             if self.unreadable.contains(&at) {

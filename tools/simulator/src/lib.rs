@@ -9,6 +9,7 @@
 pub mod control;
 pub mod disk;
 pub mod exhaustive;
+pub mod fuzz;
 pub mod image;
 pub mod model;
 pub mod operation;

@@ -7,6 +7,7 @@
 
 use super::Sector;
 use crate::rng::Rng;
+use crate::sector::mix;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -29,7 +30,8 @@ pub enum Habit {
         /// What becomes of it.
         lie: Lie,
     },
-    /// About one of so many writes, and one of so many reads.
+    /// About one of so many writes; and one of so many blocks reads as it was before its last write, the same ones
+    /// until the next crash. (A block that reads now so and now so while a set is loaded may get it refused.)
     Often {
         /// Draws.
         rng: Rng,
@@ -44,6 +46,8 @@ pub struct Liar {
     range: Range<u64>,
     habit: Habit,
     writes: u64,
+    /// Decides which blocks are stale.
+    mood: u64,
     /// Where the writes of which it lied begin; none for nowhere.
     fates: BTreeMap<u64, Option<u64>>,
     /// What sectors held before their last write.
@@ -57,6 +61,7 @@ impl Liar {
             range,
             habit,
             writes: 0,
+            mood: 0,
             fates: BTreeMap::new(),
             previous: BTreeMap::new(),
         }
@@ -108,10 +113,12 @@ impl Liar {
         }
     }
 
-    /// Whether this read is answered with old content.
-    pub(super) fn is_stale(&mut self, sector: u64) -> bool {
-        match &mut self.habit {
-            Habit::Often { rng, one_in } if self.range.contains(&sector) => rng.one_in(*one_in),
+    /// Whether reads of this sector's block are answered with old content.
+    pub(super) fn is_stale(&self, sector: u64) -> bool {
+        match &self.habit {
+            Habit::Often { one_in, .. } if self.range.contains(&sector) => {
+                mix(self.mood, sector / 8) % *one_in as u64 == 0
+            }
             _ => false,
         }
     }
@@ -121,10 +128,11 @@ impl Liar {
         self.previous.get(&at)
     }
 
-    /// Forgets what was in flight.
+    /// Forgets what was in flight; other blocks are stale from now on.
     pub(super) fn crashed(&self) -> Self {
         Self {
             fates: BTreeMap::new(),
+            mood: mix(self.mood, 1),
             ..self.clone()
         }
     }
