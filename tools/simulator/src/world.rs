@@ -12,7 +12,7 @@ use crate::model::{FlushPoint, Model, Value};
 use crate::sector::marked;
 use dm_spare_engine::{
     Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, Refusal,
-    Request, RequestId, RequestKind, Settings,
+    Request, RequestId, RequestKind, Settings, SECTOR_BYTES,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
@@ -118,6 +118,8 @@ pub struct World {
     timers: [Option<u32>; 2],
     /// Operations so far.
     pub operations: Vec<UserOperation>,
+    /// Reads that have not ended.
+    open_reads: Vec<usize>,
     /// The answer to the activation.
     pub activated: Option<Result<Activation, Refusal>>,
     /// Answers to suspends.
@@ -163,6 +165,7 @@ impl World {
             quiesces: Vec::new(),
             timers: [None; 2],
             operations: Vec::new(),
+            open_reads: Vec::new(),
             activated: None,
             suspended: Vec::new(),
             requeued: 0,
@@ -258,6 +261,7 @@ impl World {
         let range = sector..sector + u64::from(sectors);
         if kind == RequestKind::Read {
             // A write that begins while the read runs may be seen by it as well.
+            self.open_reads.push(operation);
             self.operations[operation].allowed = range.map(|at| self.model.allowed(at)).collect();
         } else {
             for at in range {
@@ -265,7 +269,11 @@ impl World {
                 self.overlapping_reads(at, Value::Mark(mark));
             }
         }
-        let data = marked(mark).repeat(sectors as usize);
+        let data = if kind == RequestKind::Read {
+            vec![0; sectors as usize * SECTOR_BYTES]
+        } else {
+            marked(mark).repeat(sectors as usize)
+        };
         self.map(operation, kind, sector, fua, data)?;
         Ok(operation)
     }

@@ -20,7 +20,7 @@ pub(super) struct Base {
 pub(super) fn bases() -> Vec<Base> {
     let tiny = settings();
     let mut large = tiny;
-    large.main_sectors = 320 * 8;
+    large.main_sectors = 260 * 8;
     large.spare_sectors = 700 * 8;
     large.metadata_copies = Some(3);
     large.max_requests = 1024;
@@ -36,7 +36,7 @@ pub(super) fn bases() -> Vec<Base> {
         layout: layout(&tiny),
         disks: blank(&tiny),
     }];
-    for (settings, writes, suspends) in [(tiny, 0, 0), (tiny, 2, 1), (tiny, 2, 9), (large, 320, 0)]
+    for (settings, writes, suspends) in [(tiny, 0, 0), (tiny, 2, 1), (tiny, 2, 9), (large, 260, 0)]
     {
         let model = initial_model(&settings, &[]);
         let mut world = World::new(settings, blank(&settings), model, 0);

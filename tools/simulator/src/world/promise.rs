@@ -81,6 +81,7 @@ impl World {
             return Ok(());
         }
         entry.done = true;
+        self.open_reads.retain(|open| *open != operation);
         if entry.failed.is_some() {
             return Ok(());
         }
@@ -109,9 +110,10 @@ impl World {
     }
 
     pub(super) fn overlapping_reads(&mut self, at: u64, value: Value) {
-        for other in &mut self.operations {
+        for other in &self.open_reads {
+            let other = &mut self.operations[*other];
             if let Ask::Read { sector, sectors } = other.ask {
-                if !other.done && (sector..sector + u64::from(sectors)).contains(&at) {
+                if (sector..sector + u64::from(sectors)).contains(&at) {
                     if let Some(allowed) = other.allowed.get_mut((at - sector) as usize) {
                         allowed.push(value);
                     }
@@ -156,14 +158,14 @@ impl World {
         let mut version = self.version;
         let sectors = self.unit;
         for sector in (0..self.disks[0].sectors()).step_by(sectors as usize) {
-            self.ask(Ask::Read { sector, sectors })?;
+            let operation = self.ask(Ask::Read { sector, sectors })?;
             while self.step(&mut |_| 0)? {
                 if self.version != version {
                     version = self.version;
                     watch(self);
                 }
             }
-            if self.open_operations() != 0 {
+            if !self.operations[operation].done {
                 return Err("a read never ends".into());
             }
         }
