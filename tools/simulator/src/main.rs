@@ -19,6 +19,9 @@ struct Options {
     /// Operations of the longest sequences that are run again for each write about which a copy can lie.
     #[arg(long, default_value_t = 2)]
     length_with_lies: usize,
+    /// The sequences of all lengths are run again for each lie: for ten minutes or more.
+    #[arg(long)]
+    full: bool,
     /// Of so many crash images one is also recovered with the users' own data.
     #[arg(long, default_value_t = 64)]
     sample: u64,
@@ -77,7 +80,11 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
     }
     let depth = Depth {
         length: options.length,
-        length_with_lies: options.length_with_lies,
+        length_with_lies: if options.full {
+            options.length
+        } else {
+            options.length_with_lies
+        },
         sample: options.sample.max(1),
     };
     let begin = Instant::now();

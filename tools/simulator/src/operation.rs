@@ -16,6 +16,8 @@ pub enum Step {
     Suspend,
     /// The device is suspended and put together anew, by another engine on the same disks with their caches.
     Reload,
+    /// A sector of the slot that serves block 0 can no longer be read, if there is one.
+    SlotFails,
     /// The power fails while nothing is under way, and the device is put together again.
     Cut {
         /// What is in the caches happens to be stored; otherwise it is lost.
@@ -51,6 +53,7 @@ pub fn alphabet() -> Vec<Step> {
         read(0, 20),
         Step::Suspend,
         Step::Reload,
+        Step::SlotFails,
         Step::Cut { keeps: false },
         Step::Cut { keeps: true },
     ]
@@ -89,6 +92,11 @@ impl Step {
                 let (disks, model) = (world.disks.clone(), world.model.clone());
                 let next = World::new(settings, disks, model, world.marks());
                 enter_service(next, nonce, watch)
+            }
+            Step::SlotFails => {
+                world.spoil_slot_of(1, 1);
+                watch(&world)?;
+                Ok(world)
             }
             Step::Cut { keeps } => {
                 let disks = std::array::from_fn(|leg: usize| {

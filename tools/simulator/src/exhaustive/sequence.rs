@@ -116,7 +116,7 @@ impl Explorer {
         for step in before {
             world = step.run(world, settings, draw(), &mut |_| Ok(()))?;
         }
-        let accepted = world.accepted;
+        let before = (world.accepted, world.disks[1].unreadable().len());
         let thoroughness = if lie.is_none() && case.has_both_copies() {
             Thoroughness::CrashesAndDamage
         } else {
@@ -129,8 +129,8 @@ impl Explorer {
             }
             Ok(())
         })?;
-        let changes_nothing =
-            matches!(last, Step::Ask(Ask::Read { .. })) && world.accepted == accepted;
+        let changes_nothing = matches!(last, Step::Ask(Ask::Read { .. }) | Step::SlotFails)
+            && (world.accepted, world.disks[1].unreadable().len()) == before;
         let metadata_writes = (0..layout.copies)
             .map(|copy| {
                 let range = sectors_of(&layout, copy);

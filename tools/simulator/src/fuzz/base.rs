@@ -24,6 +24,8 @@ pub(super) fn bases() -> Vec<Base> {
     large.spare_sectors = 700 * 8;
     large.metadata_copies = Some(3);
     large.max_requests = 1024;
+    large.main_logical_block_sectors = 8;
+    large.spare_logical_block_sectors = 8;
     let blank = |settings: &Settings| {
         let mut disks = blank_disks(settings);
         for block in 0..settings.main_sectors / 8 {

@@ -100,8 +100,8 @@ fn write_and_flush(set: &mut World) -> Result<Vec<Option<Value>>, Wrong> {
     let sectors = set.disks[0].sectors();
     let mut expected = vec![None; sectors as usize];
     for sector in (0..sectors).step_by(64) {
-        let count = (sectors - sector).min(12);
-        // CAST: at most 12.
+        let count = (sectors - sector).min(16);
+        // CAST: at most 16.
         let operation = set.ask(Ask::Write {
             sector,
             sectors: count as u32,
