@@ -43,6 +43,9 @@ struct Options {
     /// Steps of one random run.
     #[arg(long, default_value_t = 400)]
     steps: u32,
+    /// Leaves a failing run as long as it is.
+    #[arg(long)]
+    no_shrink: bool,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -116,7 +119,7 @@ fn random_part(options: &Options) -> Result<(), String> {
     let begin = Instant::now();
     let limit = Duration::from_secs(options.seconds);
     let threads = options.threads.max(1) as u64;
-    let (first, steps) = (options.first_seed, options.steps);
+    let (first, steps, no_shrink) = (options.first_seed, options.steps, options.no_shrink);
     let stop = Arc::new(AtomicBool::new(false));
     let workers: Vec<_> = (0..threads)
         .map(|part| {
@@ -128,7 +131,11 @@ fn random_part(options: &Options) -> Result<(), String> {
                 while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
                     let tally = random::run(seed, &steps, false).map_err(|wrong| {
                         stop.store(true, Ordering::Relaxed);
-                        shortest(seed, &steps, wrong)
+                        if no_shrink {
+                            format!("seed {seed}: {wrong}; run again with --seed {seed} --trace")
+                        } else {
+                            shortest(seed, &steps, wrong)
+                        }
                     })?;
                     total.0 += 1;
                     total.1.add(&tally);

@@ -16,7 +16,7 @@ pub enum Step {
     Suspend,
     /// The device is suspended and put together anew, by another engine on the same disks with their caches.
     Reload,
-    /// A sector of the slot that serves block 0 can no longer be read, if there is one.
+    /// A sector of the slot that serves block 0 can no longer be read or written, if there is one.
     SlotFails,
     /// The power fails while nothing is under way, and the device is put together again.
     Cut {
@@ -94,7 +94,7 @@ impl Step {
                 enter_service(next, nonce, watch)
             }
             Step::SlotFails => {
-                world.spoil_slot_of(1, 1);
+                world.spoil_slot_of(5, 1, true);
                 watch(&world)?;
                 Ok(world)
             }

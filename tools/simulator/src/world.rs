@@ -139,7 +139,7 @@ pub struct World {
     verifying: bool,
     /// The spare may hold something that a flush has to make durable.
     spare_written: bool,
-    /// Sectors of a logical block of main.
+    /// Sectors of a logical block of the device: the larger of its legs'.
     unit: u32,
     /// I/O of users ends only when the engine has none under way.
     pub slow_users: bool,
@@ -176,7 +176,9 @@ impl World {
             faults: false,
             verifying: false,
             spare_written: false,
-            unit: settings.main_logical_block_sectors,
+            unit: settings
+                .main_logical_block_sectors
+                .max(settings.spare_logical_block_sectors),
             slow_users: false,
             trace: false,
             version: 0,

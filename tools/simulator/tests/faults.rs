@@ -353,7 +353,7 @@ fn a_slot_that_a_requeued_request_had_given_up_is_counted_once() -> Result<(), W
     let used = world.engine.snapshot().slots_used;
     // The slot goes bad; the request that finds out is handed back at every step on its way.
     for steps in 0..30 {
-        world.spoil_slot_of(3, 1);
+        world.spoil_slot_of(3, 1, false);
         world.faults = true;
         world.ask(Ask::Read {
             sector: 3,

@@ -51,6 +51,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         _ => 2 + rng.below(60),
     } as u64;
     let unit = if rng.one_in(4) { 8 } else { 1 };
+    // With blocks of 4096 bytes one of the legs may have smaller ones all the same.
+    let small_leg = rng.below(4);
     let scarce = rng.one_in(6) && !large;
     let tail = if unit == 1 { rng.below(8) as u64 } else { 0 };
     let settings = Settings {
@@ -60,8 +62,8 @@ pub(super) fn plan(seed: u64) -> Plan {
             false if large => 700 + rng.below(200) as u64,
             false => 200 + rng.below(200) as u64,
         } * 8,
-        main_logical_block_sectors: unit,
-        spare_logical_block_sectors: if rng.one_in(2) { unit } else { 1 },
+        main_logical_block_sectors: if small_leg == 0 { 1 } else { unit },
+        spare_logical_block_sectors: if small_leg == 1 { 1 } else { unit },
         read_retries: rng.below(3) as u32,
         metadata_copies: Some(2 + rng.below(3) as u32),
         expected_uuid: None,
@@ -168,7 +170,10 @@ impl Plan {
         match self.rng.below(6) {
             4 => self.spoil_metadata(world),
             0 => world.spoil(at, self.unit.into()),
-            3 => world.spoil_slot_of(at, self.unit.into()),
+            3 => {
+                let unwritable = self.rng.one_in(2) && slots_left(world) > 100;
+                world.spoil_slot_of(at, self.unit.into(), unwritable);
+            }
             1 => {
                 world.disks[0].unwritable.insert(at);
             }

@@ -135,13 +135,16 @@ impl World {
         self.may_be_lost(at - at % unit, unit);
     }
 
-    /// If a sector of main is served by a slot, its place there has become unreadable.
-    pub fn spoil_slot_of(&mut self, at: u64, unit: u64) {
+    /// If a sector of main is served by a slot, its place there has become unreadable, and perhaps unwritable.
+    pub fn spoil_slot_of(&mut self, at: u64, unit: u64, unwritable: bool) {
         if let Verdict::Slot {
             sector_on_spare, ..
         } = self.lookup.locate(at, 1, false)
         {
             self.disks[1].make_unreadable(sector_on_spare);
+            if unwritable {
+                self.disks[1].unwritable.insert(sector_on_spare);
+            }
             // With logical blocks of 4096 bytes on either device all of the block can be lost.
             self.may_be_lost(at - at % unit, unit);
         }
