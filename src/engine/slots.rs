@@ -83,6 +83,13 @@ impl Slots {
         None
     }
 
+    /// Goes on so many blocks further with the next slot: bad ones lie side by side.
+    pub(super) fn skip(&mut self, blocks: u64) {
+        let end = self.words.len() as u64 * 64;
+        let next = self.next.saturating_add(blocks);
+        self.next = next.checked_rem(end).unwrap_or(0);
+    }
+
     /// Marks a slot of the table as taken; false if it is taken already or is no slot.
     pub(super) fn claim(&mut self, slot: Slot) -> bool {
         if self.is_taken(slot) {

@@ -102,6 +102,15 @@ def mutants(tally, output):
     print(f"   {len(found)} seeded bugs", flush=True)
 
 
+def simulator(tally, output):
+    """All short sequences with all their crashes, then half a minute of random runs."""
+    words = ["run", "--release", "--quiet", "--locked", "--package", "dm-spare-simulator", "--", "--seconds", "30"]
+    if single(tally, output, "simulator", GUEST / "cargo", *words):
+        for line in (output / "simulator.log").read_text().splitlines():
+            if line.startswith(("exhaustive:", "random:")):
+                print(f"   {line}", flush=True)
+
+
 def module_build(kind):
     """The stage that builds both modules for a kernel; a warning is a failure."""
 

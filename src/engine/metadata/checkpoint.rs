@@ -117,7 +117,11 @@ impl Engine {
         checkpoint.base = base;
         checkpoint.epoch = epoch;
         checkpoint.sequence = self.lineage.draw();
-        checkpoint.area = 1 - self.lineage.area;
+        checkpoint.area = if cfg!(seeded_bug = "checkpoint_in_use_overwritten") {
+            self.lineage.area
+        } else {
+            1 - self.lineage.area
+        };
         checkpoint.index = 0;
         checkpoint.cursor = Cursor {
             position: 0,
@@ -173,6 +177,8 @@ impl Engine {
         if !self.checkpoint.last {
             self.checkpoint.phase = Phase::Write;
             self.write_part(false);
+        } else if cfg!(seeded_bug = "no_flush_before_last_part") {
+            self.write_last();
         } else if self.checkpoint.lane.flush_is_stale() {
             self.checkpoint.phase = Phase::StaleFlush;
         } else {

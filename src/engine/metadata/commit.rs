@@ -95,7 +95,8 @@ impl Engine {
             return false;
         }
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
-        let half_full = logged > set.layout.ring_blocks / 2;
+        let wraps = cfg!(seeded_bug = "log_overwritten");
+        let half_full = logged > set.layout.ring_blocks / 2 && !wraps;
         if !self.lineage.broken && self.checkpoint.is_idle() && (half_full || self.rejoin_is_due())
         {
             self.start_checkpoint(Purpose::Background);
@@ -118,7 +119,7 @@ impl Engine {
             return false;
         }
         // A round may need a block more for each copy that falls out.
-        let log_is_full = logged + COPIES_MAXIMUM as u64 > set.layout.ring_blocks;
+        let log_is_full = logged + COPIES_MAXIMUM as u64 > set.layout.ring_blocks && !wraps;
         if log_is_full && !self.lineage.broken && !sync_waits {
             return false;
         }

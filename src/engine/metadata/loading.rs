@@ -102,7 +102,10 @@ impl Engine {
             header.sequence == head.sequence && u64::from(header.index) == index
         });
         match taken {
-            Ok(Some(header)) if header.flags & FLAG_LAST != 0 => {
+            Ok(Some(header))
+                if header.flags & FLAG_LAST != 0
+                    || cfg!(seeded_bug = "rest_of_checkpoint_ignored") =>
+            {
                 self.loader.members = head.members;
                 self.loader.unreadable = 0;
                 self.read_log(head.base + 1, 0);
@@ -149,6 +152,9 @@ impl Engine {
                 self.loader.members = header.members;
                 self.loader.unreadable = 0;
                 self.read_log(tid + 1, 0);
+            }
+            Ok(None) if cfg!(seeded_bug = "first_copy_only") => {
+                self.log_ends(tid.saturating_sub(1))
             }
             Ok(None) => self.read_log(tid, copy + 1),
             Err(refusal) => self.refuse(refusal),
@@ -228,6 +234,9 @@ impl Engine {
         };
         for record in block.records() {
             self.check_record(&record)?;
+            if cfg!(seeded_bug = "first_record_wins") && self.lookup.entry(record.lbn).is_some() {
+                continue;
+            }
             if record.is_returned() {
                 self.lookup.forget(record.lbn);
             } else if !self.lookup.publish(&record, false) {

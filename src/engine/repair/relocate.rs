@@ -12,6 +12,9 @@ use crate::engine::{Engine, ErrorClass, RequestKind};
 
 /// Slots that may fail for one block before it is given up.
 const BAD_SLOTS_MAXIMUM: u32 = 8;
+/// Behind a bad slot the next one is tried this far away, then this times as far, and so on: what is bad on a disk
+/// lies together, and slots that were found bad before the device was created anew are all in front.
+const SKIP: u64 = 8;
 
 impl Engine {
     /// Begins to move the current block of a write: first what the user does not overwrite.
@@ -25,7 +28,10 @@ impl Engine {
             return;
         };
         let part = job.part(main_sectors);
-        let lost = job.scratch.entry.map_or(0, |entry| entry.mask);
+        let mut lost = job.scratch.entry.map_or(0, |entry| entry.mask);
+        if cfg!(seeded_bug = "poison_read_as_content") {
+            lost = 0;
+        }
         job.scratch.attempts = 0;
         job.scratch.good = 0;
         job.scratch.needed = part.valid & !part.covered & !lost;
@@ -117,8 +123,10 @@ impl Engine {
                 self.counters.slot_errors += 1;
                 job.scratch.bad_slots += 1;
                 let give_up = job.scratch.bad_slots >= BAD_SLOTS_MAXIMUM;
+                let skipped = SKIP.saturating_pow(job.scratch.bad_slots);
                 job.phase = Phase::Allocate;
                 self.slot_is_bad(slot);
+                self.slots.skip(skipped);
                 if give_up {
                     self.give_up_relocation(index);
                 }

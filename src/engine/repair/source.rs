@@ -100,7 +100,11 @@ impl Engine {
             leg,
             sector: start + u64::from(at),
             sectors: 1,
-            within: at,
+            within: if cfg!(seeded_bug = "salvage_misplaced") {
+                0
+            } else {
+                at
+            },
         };
         job.ask(Phase::Sector, operation);
     }

@@ -221,7 +221,8 @@ impl Engine {
         match result {
             Ok(()) => {
                 self.main_is_seen(index);
-                if let Some(entry) = entry.filter(|entry| entry.mask & part.covered != 0) {
+                let heals = entry.filter(|entry| entry.mask & part.covered != 0);
+                if let Some(entry) = heals.filter(|_| !cfg!(seeded_bug = "healing_not_recorded")) {
                     self.change(index, entry.slot, entry.mask & !part.covered, false);
                 } else {
                     self.next_block(index);

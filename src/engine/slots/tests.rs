@@ -56,3 +56,16 @@ fn a_slot_of_the_table_cannot_be_claimed_twice() {
     assert!(!slots.claim(slot));
     assert!(!slots.claim(Slot(0)), "block 0 is metadata");
 }
+
+#[test]
+fn skipping_leaves_no_slot_out_in_the_end() {
+    let (mut slots, _) = fresh();
+    let mut given = BTreeSet::new();
+    let mut blocks = 1;
+    while let Some(slot) = slots.allocate() {
+        assert!(given.insert(slot), "{slot:?} is given twice");
+        slots.skip(blocks);
+        blocks = blocks.wrapping_mul(8);
+    }
+    assert_eq!(given.len() as u64, slots.total());
+}

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! A disk with a volatile write cache, bad sectors, and crashes.
+//! A disk with a volatile write cache, bad sectors, a part that lies, and crashes.
 //!
 //! A flush makes durable what had completed when the flush was submitted; a FUA write is durable when it completes.
 //! After a crash each sector, for itself, holds its durable value or any value written since.
 
-use dm_spare_engine::{ErrorClass, SECTOR_BYTES};
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+pub mod lies;
 
-/// The content of one sector.
-pub type Sector = Rc<[u8; SECTOR_BYTES]>;
+pub use crate::sector::Sector;
+use dm_spare_engine::{ErrorClass, SECTOR_BYTES};
+use lies::Liar;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The status that stands for errors which are not about the medium.
 pub const TRANSPORT_ERROR: ErrorClass = ErrorClass::Other(5);
@@ -41,6 +41,10 @@ pub struct Disk {
     pub dead: bool,
     /// Everything fails, for reasons other than the medium.
     pub lost: bool,
+    /// A part that lies.
+    pub liar: Option<Liar>,
+    /// The first sectors of all writes, crashes or not, if somebody wants to know.
+    pub written: Option<Vec<u64>>,
     clock: u64,
 }
 
@@ -58,6 +62,8 @@ impl Disk {
             flaky: 0..0,
             dead: false,
             lost: false,
+            liar: None,
+            written: None,
             clock: 0,
         }
     }
@@ -86,12 +92,17 @@ impl Disk {
         if self.lost || self.flaky.contains(&sector) {
             return Err(TRANSPORT_ERROR);
         }
+        let stale = self.liar.as_ref().is_some_and(|liar| liar.is_stale(sector));
         for (index, chunk) in out.chunks_mut(SECTOR_BYTES).enumerate() {
             let at = sector + index as u64;
             if self.unreadable.contains(&at) {
                 return Err(ErrorClass::Media);
             }
-            chunk.copy_from_slice(&self.current[at as usize][..]);
+            let before = self.liar.as_ref().filter(|_| stale);
+            let content = before
+                .and_then(|liar| liar.before(at))
+                .unwrap_or(&self.current[at as usize]);
+            chunk.copy_from_slice(&content[..]);
         }
         Ok(())
     }
@@ -102,6 +113,17 @@ impl Disk {
         if self.lost || self.dead {
             return self.clock;
         }
+        if let Some(written) = self.written.as_mut() {
+            written.push(sector);
+        }
+        let sectors = (data.len() / SECTOR_BYTES) as u64;
+        let place = match self.liar.as_mut() {
+            Some(liar) => liar.submit(self.clock, sector, sectors),
+            None => Some(sector),
+        };
+        let Some(sector) = place else {
+            return self.clock;
+        };
         for (index, chunk) in data.chunks(SECTOR_BYTES).enumerate() {
             let at = sector + index as u64;
             if self.unwritable.contains(&at) {
@@ -110,7 +132,7 @@ impl Disk {
             let mut value = [0; SECTOR_BYTES];
             value.copy_from_slice(chunk);
             self.volatile.entry(at).or_default().push(Volatile {
-                value: Rc::new(value),
+                value: Sector::new(value),
                 write: self.clock,
                 done: None,
             });
@@ -128,6 +150,13 @@ impl Disk {
     ) -> Result<(), ErrorClass> {
         self.clock += 1;
         let clock = self.clock;
+        let place = match self.liar.as_mut() {
+            Some(liar) => liar.complete(write, sector),
+            None => Some(sector),
+        };
+        let Some(sector) = place else {
+            return Ok(());
+        };
         let range = sector..sector + u64::from(sectors);
         let mut result = Ok(());
         for at in range {
@@ -136,7 +165,11 @@ impl Disk {
                 if let Some(index) = values.iter().position(|value| value.write == write) {
                     written = true;
                     values[index].done = Some(clock);
-                    self.current[at as usize] = values[index].value.clone();
+                    let new = values[index].value.clone();
+                    let old = std::mem::replace(&mut self.current[at as usize], new);
+                    if let Some(liar) = self.liar.as_mut() {
+                        liar.overwritten(at, &old);
+                    }
                     self.unreadable.remove(&at);
                 }
             }
@@ -200,8 +233,10 @@ impl Disk {
         let mut list = Vec::new();
         for (at, values) in &self.volatile {
             let mut states = vec![self.durable[*at as usize].clone()];
+            // The very same content is another state if it can be read and the durable one cannot.
+            let heals = self.durably_unreadable.contains(at);
             for value in values {
-                if !states.contains(&value.value) {
+                if !states[usize::from(heals)..].contains(&value.value) {
                     states.push(value.value.clone());
                 }
             }
@@ -217,7 +252,7 @@ impl Disk {
         let mut durable = self.durable.clone();
         let mut unreadable = self.durably_unreadable.clone();
         for (at, value) in decided {
-            if !Rc::ptr_eq(&durable[*at as usize], value) {
+            if !durable[*at as usize].is_same_write(value) {
                 unreadable.remove(at);
             }
             durable[*at as usize] = value.clone();
@@ -232,6 +267,8 @@ impl Disk {
             flaky: 0..0,
             dead: self.dead,
             lost: false,
+            liar: self.liar.as_ref().map(Liar::crashed),
+            written: self.written.clone(),
             clock: 0,
         }
     }
@@ -245,7 +282,23 @@ impl Disk {
     pub fn flip(&mut self, at: u64, byte: usize) {
         let mut value = *self.durable[at as usize];
         value[byte] ^= 1;
-        self.damage(at..at + 1, |_| Rc::new(value));
+        self.damage(at..at + 1, |_| Sector::new(value));
+    }
+
+    /// Puts other content into a sector of a disk with empty caches; whether it can be read stays as it is.
+    pub fn replace(&mut self, at: u64, content: &Sector) {
+        self.durable[at as usize] = content.clone();
+        self.current[at as usize] = content.clone();
+    }
+
+    /// What a sector holds durably.
+    pub fn durable(&self, at: u64) -> &Sector {
+        &self.durable[at as usize]
+    }
+
+    /// The sectors whose reads fail after a crash that drops what was written over them.
+    pub fn durably_unreadable(&self) -> &BTreeSet<u64> {
+        &self.durably_unreadable
     }
 
     /// Overwrites sectors from outside, durably.

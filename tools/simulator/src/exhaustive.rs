@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Every short sequence of operations on a tiny device, with a crash after every change of what a crash could
-//! leave behind, and another crash at every such change of the recovery.
+//! leave behind, every subset of what was not flushed, and another crash at every such change of the recovery.
+//!
+//! Actions between two such changes leave the same behind, so these are the crashes at every action. [`control`]
+//! says why not every subset has to be recovered by itself; a sample is all the same, to prove it.
+//!
+//! [`control`]: crate::control
 
-use crate::disk::{Disk, Sector};
-use crate::image::{crash_images, Disks};
+pub mod damage;
+mod recovery;
+mod sequence;
+
+use crate::disk::lies::Lie;
+use crate::disk::Disk;
+use crate::image::Disks;
 use crate::model::{Model, Value};
-use crate::rng::Rng;
-use crate::world::{marked, Ask, World, Wrong};
+use crate::operation::{alphabet, Step};
+use crate::sector::marked;
+use crate::world::Wrong;
 use dm_spare_engine::format::Layout;
-use dm_spare_engine::{Event, Settings};
+use dm_spare_engine::Settings;
+use sequence::{Explorer, Told};
 
 /// Sectors of main: two blocks and a half.
 pub const MAIN_SECTORS: u64 = 20;
@@ -19,6 +31,13 @@ pub const SPARE_BLOCKS: u64 = 88;
 pub const MAIN_MARKS: u64 = 1 << 40;
 /// Marks from here on are rubbish on the spare, which nobody may ever read.
 pub const SPARE_MARKS: u64 = 1 << 50;
+
+/// Activations of a sequence have the numbers from 2 on, the one that formats has 1, those after a crash these.
+const NONCE_OF_RECOVERY: u64 = 1 << 20;
+/// The one that formats.
+const NONCE_OF_FORMATTING: u64 = 1;
+/// The first of a sequence.
+const NONCE_OF_SEQUENCE: u64 = 2;
 
 /// What is wrong with a block of main.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,13 +52,52 @@ pub enum Condition {
     Both,
 }
 
+/// What is wrong with the spare.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpareCondition {
+    /// Nothing.
+    Good,
+    /// The first two slots cannot be written.
+    BadSlots,
+    /// The log of the last copy cannot be written, so that it falls out again and again.
+    BadLog,
+    /// One checkpoint area of the first copy cannot be written.
+    BadArea,
+}
+
 /// What there was to do.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Tally {
     /// Sequences run.
-    pub cases: u64,
-    /// Crash images recovered and read.
+    pub sequences: u64,
+    /// Sequences run once more for each write about which one copy can lie.
+    pub lies: u64,
+    /// Crashes, those of recoveries included.
+    pub crashes: u64,
+    /// Crash images tried, all that cannot be told apart counted once.
+    pub images: u64,
+    /// Subsets of unflushed sectors that they stand for.
+    pub subsets: f64,
+    /// Different states recovered.
+    pub states: u64,
+    /// Recoveries run.
     pub recoveries: u64,
+    /// Recoveries of a sample of single subsets with the users' own data.
+    pub samples: u64,
+}
+
+impl Tally {
+    /// Adds what another worker has done.
+    pub fn add(&mut self, other: &Self) {
+        self.sequences += other.sequences;
+        self.lies += other.lies;
+        self.crashes += other.crashes;
+        self.images += other.images;
+        self.subsets += other.subsets;
+        self.states += other.states;
+        self.recoveries += other.recoveries;
+        self.samples += other.samples;
+    }
 }
 
 /// The settings of the tiny device.
@@ -81,40 +139,13 @@ pub fn initial_model(settings: &Settings, unreadable: &[u64]) -> Model {
     })
 }
 
-/// The operations that sequences are made of.
-pub fn alphabet() -> Vec<Ask> {
-    let write = |sector, sectors, fua| Ask::Write {
-        sector,
-        sectors,
-        fua,
-    };
-    vec![
-        write(0, 8, false),
-        write(0, 8, true),
-        write(2, 3, false),
-        write(4, 8, false),
-        write(12, 8, true),
-        Ask::Zero {
-            sector: 0,
-            sectors: 4,
-        },
-        Ask::Flush,
-        Ask::Read {
-            sector: 0,
-            sectors: 8,
-        },
-        Ask::Read {
-            sector: 0,
-            sectors: 20,
-        },
-    ]
-}
-
 /// Where a sequence begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
     /// What is wrong with main's blocks.
     pub conditions: [Condition; 3],
+    /// What is wrong with the spare.
+    pub spare: SpareCondition,
     /// Suspends and resumes before, which fill the log: two commits each.
     pub suspends: usize,
 }
@@ -122,264 +153,139 @@ pub struct Case {
 /// The beginnings that are tried.
 pub fn cases() -> Vec<Case> {
     use Condition::{Both, Good, Unreadable, Unwritable};
+    use SpareCondition::{BadArea, BadLog, BadSlots};
     // With seven suspends the first commit of the sequence fills half of the log, and a checkpoint begins.
     [
-        ([Unreadable, Good, Good], 0),
-        ([Unwritable, Good, Good], 0),
-        ([Both, Good, Good], 0),
-        ([Both, Unwritable, Unreadable], 0),
-        ([Unwritable, Both, Both], 0),
-        ([Both, Unwritable, Unreadable], 7),
+        ([Unreadable, Good, Good], SpareCondition::Good, 0),
+        ([Unwritable, Good, Good], SpareCondition::Good, 0),
+        ([Both, Good, Good], SpareCondition::Good, 0),
+        ([Both, Unwritable, Unreadable], SpareCondition::Good, 0),
+        ([Unwritable, Both, Both], SpareCondition::Good, 0),
+        ([Both, Unwritable, Unreadable], SpareCondition::Good, 7),
+        ([Both, Unwritable, Good], BadSlots, 0),
+        ([Both, Unwritable, Unreadable], BadLog, 0),
+        ([Unwritable, Good, Unreadable], BadArea, 7),
     ]
     .into_iter()
-    .map(|(conditions, suspends)| Case {
+    .map(|(conditions, spare, suspends)| Case {
         conditions,
+        spare,
         suspends,
     })
     .collect()
 }
 
-/// How thorough to be.
+impl Case {
+    /// Makes the disks bad as the case wants it; the sectors of main that cannot be read.
+    fn apply(&self, disks: &mut Disks, layout: &Layout) -> Vec<u64> {
+        for (block, condition) in self.conditions.into_iter().enumerate() {
+            let first = block as u64 * 8;
+            match condition {
+                Condition::Good => {}
+                Condition::Unreadable => disks[0].make_unreadable(first + 3),
+                Condition::Unwritable => {
+                    disks[0].unwritable.insert(first + 2);
+                }
+                Condition::Both => {
+                    disks[0].make_unreadable(first + 1);
+                    disks[0].make_unreadable(first + 2);
+                    disks[0].unwritable.extend([first + 1, first + 2]);
+                }
+            }
+        }
+        let first_slot = layout.copy_blocks();
+        let last = layout.copies - 1;
+        let blocks = match self.spare {
+            SpareCondition::Good => 0..0,
+            SpareCondition::BadSlots => first_slot..first_slot + 2,
+            SpareCondition::BadLog => {
+                layout.log(last, 0)..layout.superblock(last) + layout.copy_blocks()
+            }
+            SpareCondition::BadArea => {
+                let first = layout.superblock(0) + 1;
+                first..first + layout.area_blocks
+            }
+        };
+        let sectors = blocks.start * 8..blocks.end * 8;
+        disks[1].unwritable.extend(sectors);
+        disks[0].unreadable().iter().copied().collect()
+    }
+
+    /// Whether either copy alone must be enough after every acknowledged write.
+    fn has_both_copies(&self) -> bool {
+        matches!(self.spare, SpareCondition::Good | SpareCondition::BadSlots)
+    }
+}
+
+/// How far to go.
 #[derive(Clone, Copy, Debug)]
 pub struct Depth {
-    /// Images tried at each crash.
-    pub images: usize,
-    /// Images tried at each crash of a recovery; 0 for none.
-    pub images_in_recovery: usize,
+    /// Operations of the longest sequences.
+    pub length: usize,
+    /// Operations of the longest sequences that are run once more for each lie of one copy.
+    pub length_with_lies: usize,
+    /// Of so many images one is also recovered with the users' own data.
+    pub sample: u64,
 }
 
-struct Run {
-    settings: Settings,
-    depth: Depth,
-    rng: Rng,
-    tally: Tally,
-    nonce: u64,
-}
-
-impl Run {
-    fn nonce(&mut self) -> u64 {
-        self.nonce += 1;
-        Rng::new(self.nonce).draw()
-    }
-
-    /// Recovers an image, with crashes on the way if `again`, and reads everything.
-    fn recover(
-        &mut self,
-        disks: Disks,
-        model: Model,
-        marks: u64,
-        again: bool,
-    ) -> Result<(), Wrong> {
-        self.tally.recoveries += 1;
-        let mut world = World::new(self.settings, disks, model, marks);
-        let nonce = self.nonce();
-        world.activate(nonce);
-        let mut version = world.version;
-        while world.step(&mut |_| 0)? {
-            if again && world.version != version {
-                version = world.version;
-                for image in
-                    crash_images(&world.disks, self.depth.images_in_recovery, &mut self.rng)
-                {
-                    self.recover(image, world.model.crashed(), marks, false)
-                        .map_err(|wrong| format!("in a recovery that crashed: {wrong}"))?;
-                }
-            }
-        }
-        match world.activated {
-            Some(Ok(_)) => {}
-            Some(Err(refusal)) => return Err(format!("refused after a crash: {refusal}")),
-            None => return Err("recovery never ends".into()),
-        }
-        world.read_all()?;
-        if again {
-            // What was read must stay, whatever the recovery left in the caches.
-            let image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-            self.recover(image.clone(), world.model.crashed(), marks, false)
-                .map_err(|wrong| format!("after another crash: {wrong}"))?;
-            for copy in 0..2 {
-                let mut image = image.clone();
-                destroy_copy(&mut image[1], copy);
-                self.recover(image, world.model.crashed(), marks, false)
-                    .map_err(|wrong| {
-                        format!("after another crash, with copy {copy} destroyed: {wrong}")
-                    })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tries the crashes that are possible now.
-    fn crash(&mut self, world: &World) -> Result<(), Wrong> {
-        let model = world.model.crashed();
-        for (number, image) in crash_images(&world.disks, self.depth.images, &mut self.rng)
-            .into_iter()
-            .enumerate()
-        {
-            let again = self.depth.images_in_recovery != 0 && number < 3;
-            self.recover(image, model.clone(), world.marks(), again)?;
-        }
-        for copy in 0..2 {
-            // The copy that is lost must not matter as long as the other was complete.
-            let mut image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-            destroy_copy(&mut image[1], copy);
-            self.recover(image, model.clone(), world.marks(), false)
-                .map_err(|wrong| format!("with copy {copy} destroyed: {wrong}"))?;
-            let mut image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-            rot_copy(&mut image[1], copy);
-            self.recover(image, model.clone(), world.marks(), false)
-                .map_err(|wrong| format!("with copy {copy} rotten: {wrong}"))?;
-        }
-        Ok(())
-    }
-
-    fn sequence(&mut self, formatted: &Disks, case: &Case, asks: &[Ask]) -> Result<(), Wrong> {
-        self.tally.cases += 1;
-        let mut disks = formatted.clone();
-        let unreadable = apply(&mut disks[0], case.conditions);
-        let model = initial_model(&self.settings, &unreadable);
-        let mut world = World::new(self.settings, disks, model, 0);
-        let nonce = self.nonce();
-        world.bring_up(nonce)?;
-        for _ in 0..case.suspends {
-            world.engine.handle(Event::Suspend { noflush: false });
-            world.settle()?;
-            world.engine.handle(Event::Resume);
-            world.settle()?;
-        }
-        let mut version = world.version;
-        for ask in asks {
-            world.ask(*ask)?;
-            loop {
-                if world.version != version {
-                    version = world.version;
-                    self.crash(&world)?;
-                }
-                if !world.step(&mut |_| 0)? {
-                    break;
-                }
-            }
-            if world.open_operations() != 0 {
-                return Err("an operation never ends".into());
-            }
-        }
-        world.read_all()
-    }
-}
-
-/// Fills one copy of the metadata with rubbish.
-pub fn destroy_copy(spare: &mut Disk, copy: u8) {
-    if let Some(layout) = Layout::new(spare.sectors() / 8, 2) {
-        let start = layout.superblock(copy) * 8;
-        spare.damage(start..start + layout.copy_blocks() * 8, rubbish);
-    }
-}
-
-/// Flips one bit in the first record of every metadata block of one copy.
-pub fn rot_copy(spare: &mut Disk, copy: u8) {
-    if let Some(layout) = Layout::new(spare.sectors() / 8, 2) {
-        let start = layout.superblock(copy);
-        for block in start..start + layout.copy_blocks() {
-            spare.flip(block * 8, FIRST_RECORD_SLOT);
-        }
-    }
-}
-
-/// The byte of a block that holds the low half of the first record's slot.
-const FIRST_RECORD_SLOT: usize = 104;
-
-fn rubbish(at: u64) -> Sector {
-    marked(SPARE_MARKS + (1 << 20) + at)
-}
-
-/// Makes blocks bad; the sectors that cannot be read.
-fn apply(main: &mut Disk, conditions: [Condition; 3]) -> Vec<u64> {
-    for (block, condition) in conditions.into_iter().enumerate() {
-        let first = block as u64 * 8;
-        match condition {
-            Condition::Good => {}
-            Condition::Unreadable => {
-                main.make_unreadable(first + 3);
-            }
-            Condition::Unwritable => {
-                main.unwritable.insert(first + 2);
-            }
-            Condition::Both => {
-                main.make_unreadable(first + 1);
-                main.make_unreadable(first + 2);
-                main.unwritable.extend([first + 1, first + 2]);
-            }
-        }
-    }
-    main.unreadable().iter().copied().collect()
-}
-
-/// Formats the tiny device, with a crash at every change on the way.
-fn format(run: &mut Run) -> Result<Disks, Wrong> {
-    let settings = run.settings;
-    let mut world = World::new(
-        settings,
-        blank_disks(&settings),
-        initial_model(&settings, &[]),
-        0,
-    );
-    let nonce = run.nonce();
-    world.activate(nonce);
-    let mut version = world.version;
-    while world.step(&mut |_| 0)? {
-        if world.version != version {
-            version = world.version;
-            for image in crash_images(&world.disks, run.depth.images, &mut run.rng) {
-                run.recover(
-                    image,
-                    world.model.crashed(),
-                    0,
-                    run.depth.images_in_recovery != 0,
-                )
-                .map_err(|wrong| format!("formatting crashed: {wrong}"))?;
-            }
-        }
-    }
-    match world.activated {
-        Some(Ok(activation)) if activation.formatted => {}
-        other => return Err(format!("formatting ended with {other:?}")),
-    }
-    Ok([world.disks[0].crashed(&[]), world.disks[1].crashed(&[])])
-}
-
-/// Runs every sequence of `length` operations under every condition whose number is `part` of `parts`.
+/// Runs every sequence of at most `depth.length` operations in every case whose number is `part` of `parts`.
 ///
 /// # Errors
 ///
 /// Names the sequence and what went wrong.
-pub fn run(length: usize, depth: Depth, part: usize, parts: usize) -> Result<Tally, Wrong> {
-    let mut run = Run {
-        settings: settings(),
-        depth,
-        rng: Rng::new(1),
-        tally: Tally::default(),
-        nonce: 0,
-    };
-    let formatted = format(&mut run)?;
-    let alphabet = alphabet();
+pub fn run(depth: Depth, part: usize, parts: usize) -> Result<Tally, Wrong> {
+    let mut explorer = Explorer::new(settings(), depth)?;
+    explorer.format()?;
     let mut number = 0;
     for case in cases() {
-        for code in 0..alphabet.len().pow(length as u32) {
+        for first in alphabet() {
             number += 1;
-            if number % parts != part {
-                continue;
+            if number % parts == part {
+                extend(&mut explorer, &case, &mut vec![first], depth)?;
             }
-            let mut rest = code;
-            let asks: Vec<Ask> = (0..length)
-                .map(|_| {
-                    let ask = alphabet[rest % alphabet.len()];
-                    rest /= alphabet.len();
-                    ask
-                })
-                .collect();
-            run.sequence(&formatted, &case, &asks)
-                .map_err(|wrong| format!("{case:?} {asks:?}: {wrong}"))?;
         }
     }
-    Ok(run.tally)
+    Ok(explorer.tally())
+}
+
+/// Runs a sequence, then all that begin with it.
+fn extend(
+    explorer: &mut Explorer,
+    case: &Case,
+    steps: &mut Vec<Step>,
+    depth: Depth,
+) -> Result<(), Wrong> {
+    let name = |steps: &[Step], wrong: Wrong| format!("{case:?} {steps:?}: {wrong}");
+    let told = explorer
+        .sequence(case, steps, None)
+        .map_err(|wrong| name(steps, wrong))?;
+    if steps.len() <= depth.length_with_lies && case.has_both_copies() {
+        lies(explorer, case, steps, &told)?;
+    }
+    // What changes nothing leads to sequences that were run without it.
+    if told.changes_nothing || steps.len() >= depth.length {
+        return Ok(());
+    }
+    for next in alphabet() {
+        steps.push(next);
+        extend(explorer, case, steps, depth)?;
+        steps.pop();
+    }
+    Ok(())
+}
+
+/// Runs a sequence once more for each write to a copy of the metadata that can be lost or misdirected.
+fn lies(explorer: &mut Explorer, case: &Case, steps: &[Step], told: &Told) -> Result<(), Wrong> {
+    for (copy, writes) in told.metadata_writes.iter().enumerate() {
+        for number in 0..*writes {
+            for lie in [Lie::Lost, Lie::Misdirected] {
+                // CAST: less than five.
+                let one = (copy as u8, number, lie);
+                explorer.sequence(case, steps, Some(one)).map_err(|wrong| {
+                    format!("{case:?} {steps:?}, write {number} to copy {copy} {lie:?}: {wrong}")
+                })?;
+            }
+        }
+    }
+    Ok(())
 }

@@ -70,3 +70,15 @@ pub fn crash_images(disks: &Disks, cap: usize, rng: &mut Rng) -> Vec<Disks> {
         })
         .collect()
 }
+
+/// One of the states in which a crash now can leave the disks, drawn at random.
+pub fn random_image(disks: &Disks, rng: &mut Rng) -> Disks {
+    std::array::from_fn(|leg| {
+        let decided: Vec<(u64, Sector)> = disks[leg]
+            .undecided()
+            .into_iter()
+            .map(|(at, mut states)| (at, states.swap_remove(rng.below(states.len()))))
+            .collect();
+        disks[leg].crashed(&decided)
+    })
+}

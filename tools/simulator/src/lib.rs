@@ -6,11 +6,15 @@
 //! bad sectors and crashes, a small copy of what the shell does with bios, and a model of what the user was
 //! promised. Everything is driven by one random seed or by enumeration, so every failure can be run again.
 
+pub mod control;
 pub mod disk;
 pub mod exhaustive;
+pub mod fuzz;
 pub mod image;
 pub mod model;
+pub mod operation;
 pub mod random;
 pub mod rng;
 pub mod scenario;
+pub mod sector;
 pub mod world;

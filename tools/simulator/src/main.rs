@@ -4,7 +4,7 @@
 
 use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
-use dm_spare_simulator::random;
+use dm_spare_simulator::random::{self, shrink};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -13,30 +13,39 @@ use std::time::{Duration, Instant};
 /// Simulates the engine of dm-spare on adversarial disks.
 #[derive(Parser)]
 struct Options {
-    /// Operations of a sequence in the exhaustive part; 0 leaves it out.
-    #[arg(long, default_value_t = 2)]
+    /// Operations of the longest sequences in the exhaustive part; 0 leaves it out.
+    #[arg(long, default_value_t = 3)]
     length: usize,
-    /// Crash images tried at each crash of the exhaustive part.
-    #[arg(long, default_value_t = 24)]
-    images: usize,
-    /// Crash images tried at each crash of a recovery; 0 for none.
-    #[arg(long, default_value_t = 4)]
-    images_in_recovery: usize,
+    /// Operations of the longest sequences that are run again for each write about which a copy can lie.
+    #[arg(long, default_value_t = 2)]
+    length_with_lies: usize,
+    /// The sequences of all lengths are run again for each lie: for ten minutes or more.
+    #[arg(long)]
+    full: bool,
+    /// Of so many crash images one is also recovered with the users' own data.
+    #[arg(long, default_value_t = 64)]
+    sample: u64,
     /// Seconds of random runs.
-    #[arg(long, default_value_t = 20)]
+    #[arg(long, default_value_t = 30)]
     seconds: u64,
     /// Runs this one seed and nothing else.
     #[arg(long)]
     seed: Option<u64>,
+    /// Only these steps of `--seed`, such as 3,9-12.
+    #[arg(long, requires = "seed")]
+    keep: Option<String>,
     /// Prints everything that happens in the run of `--seed`.
-    #[arg(long)]
+    #[arg(long, requires = "seed")]
     trace: bool,
     /// First seed of the random runs.
     #[arg(long, default_value_t = 1)]
     first_seed: u64,
     /// Steps of one random run.
     #[arg(long, default_value_t = 400)]
-    steps: usize,
+    steps: u32,
+    /// Leaves a failing run as long as it is.
+    #[arg(long)]
+    no_shrink: bool,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -58,7 +67,11 @@ fn main() -> ExitCode {
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
-    let tally = random::run(seed, options.steps, options.trace)
+    let steps = match options.keep.as_deref() {
+        Some(list) => shrink::parse(list)?,
+        None => (0..options.steps).collect(),
+    };
+    let tally = random::run(seed, &steps, options.trace)
         .map_err(|wrong| format!("seed {seed}: {wrong}"))?;
     println!("seed {seed}: {tally:?}");
     Ok(())
@@ -69,23 +82,34 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let depth = Depth {
-        images: options.images,
-        images_in_recovery: options.images_in_recovery,
+        length: options.length,
+        length_with_lies: if options.full {
+            options.length
+        } else {
+            options.length_with_lies
+        },
+        sample: options.sample.max(1),
     };
     let begin = Instant::now();
     let threads = options.threads.max(1);
-    let length = options.length;
     let workers: Vec<_> = (0..threads)
-        .map(|part| std::thread::spawn(move || exhaustive::run(length, depth, part, threads)))
+        .map(|part| std::thread::spawn(move || exhaustive::run(depth, part, threads)))
         .collect();
-    let (mut cases, mut recoveries) = (0, 0);
+    let mut tally = exhaustive::Tally::default();
     for worker in workers {
-        let tally = worker.join().map_err(|_| "a worker has panicked")??;
-        cases += tally.cases;
-        recoveries += tally.recoveries;
+        tally.add(&worker.join().map_err(|_| "a worker has panicked")??);
     }
     println!(
-        "exhaustive: {cases} sequences of {length}, {recoveries} recoveries, {:.1} s",
+        "exhaustive: {} sequences of up to {} operations, {} again with lies, {} crashes, {} images for {:.1e} subsets, {} states, {} recoveries, {} samples, {:.1} s",
+        tally.sequences,
+        options.length,
+        tally.lies,
+        tally.crashes,
+        tally.images,
+        tally.subsets,
+        tally.states,
+        tally.recoveries,
+        tally.samples,
         begin.elapsed().as_secs_f64()
     );
     Ok(())
@@ -95,50 +119,57 @@ fn random_part(options: &Options) -> Result<(), String> {
     let begin = Instant::now();
     let limit = Duration::from_secs(options.seconds);
     let threads = options.threads.max(1) as u64;
-    let (first, steps) = (options.first_seed, options.steps);
+    let (first, steps, no_shrink) = (options.first_seed, options.steps, options.no_shrink);
     let stop = Arc::new(AtomicBool::new(false));
     let workers: Vec<_> = (0..threads)
         .map(|part| {
             let stop = Arc::clone(&stop);
             std::thread::spawn(move || {
+                let steps: Vec<u32> = (0..steps).collect();
                 let mut seed = first + part;
                 let mut total = (0u64, random::Tally::default());
                 while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
-                    let tally = random::run(seed, steps, false)
-                        .inspect_err(|_| stop.store(true, Ordering::Relaxed))
-                        .map_err(|wrong| {
-                            format!(
-                            "seed {seed} (run again with --seed {seed} --steps {steps}): {wrong}"
-                        )
-                        })?;
+                    let tally = random::run(seed, &steps, false).map_err(|wrong| {
+                        stop.store(true, Ordering::Relaxed);
+                        if no_shrink {
+                            format!("seed {seed}: {wrong}; run again with --seed {seed} --trace")
+                        } else {
+                            shortest(seed, &steps, wrong)
+                        }
+                    })?;
                     total.0 += 1;
-                    total.1.operations += tally.operations;
-                    total.1.crashes += tally.crashes;
-                    total.1.commits += tally.commits;
-                    total.1.checkpoints += tally.checkpoints;
+                    total.1.add(&tally);
                     seed += threads;
                 }
                 Ok::<_, String>(total)
             })
         })
         .collect();
-    let mut sum = (0u64, random::Tally::default());
+    let mut seeds = 0;
+    let mut sum = random::Tally::default();
     for worker in workers {
-        let (seeds, tally) = worker.join().map_err(|_| "a worker has panicked")??;
-        sum.0 += seeds;
-        sum.1.operations += tally.operations;
-        sum.1.crashes += tally.crashes;
-        sum.1.commits += tally.commits;
-        sum.1.checkpoints += tally.checkpoints;
+        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
+        seeds += more;
+        sum.add(&tally);
     }
     println!(
-        "random: {} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
-        sum.0,
-        sum.1.operations,
-        sum.1.crashes,
-        sum.1.commits,
-        sum.1.checkpoints,
+        "random: {seeds} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
+        sum.operations,
+        sum.crashes,
+        sum.commits,
+        sum.checkpoints,
         begin.elapsed().as_secs_f64()
     );
     Ok(())
+}
+
+/// The fewest steps of a failing run that still fail, and how to run them again.
+fn shortest(seed: u64, steps: &[u32], wrong: String) -> String {
+    let (left, wrong) = shrink::shrink(seed, steps, wrong);
+    format!(
+        "seed {seed}, {} of {} steps: {wrong}; run again with --seed {seed} --keep '{}' --trace",
+        left.len(),
+        steps.len(),
+        shrink::list(&left)
+    )
 }

@@ -2,12 +2,19 @@
 
 //! Long random runs: many operations at once, answers in any order, late answers, faults, suspends and crashes.
 
+//!
+//! A run is made of steps. Each draws from a generator of its own, so that a failing run can be made shorter by
+//! leaving steps out.
+
+mod damage;
+mod plan;
+pub mod shrink;
+
 use crate::exhaustive::{blank_disks, initial_model};
 use crate::image::{crash_images, Disks};
-use crate::rng::Rng;
 use crate::world::{Ask, World, Wrong};
-use dm_spare_engine::format::Layout;
-use dm_spare_engine::{Event, Settings, Slot, State};
+use dm_spare_engine::{Event, State};
+use plan::{plan, Plan};
 
 /// What a run did.
 #[derive(Clone, Copy, Default, Debug)]
@@ -24,155 +31,14 @@ pub struct Tally {
     pub checkpoints: u64,
 }
 
-struct Plan {
-    rng: Rng,
-    settings: Settings,
-    /// Time-outs and a spare that is lost for a while: writes may fail.
-    faulty: bool,
-    /// So few slots that they run out: writes may fail.
-    scarce: bool,
-    /// Sectors of a logical block: 1 or 8.
-    unit: u32,
-    /// A copy of the metadata on bad ground; the others are good.
-    weak_copy: u8,
-}
-
-fn plan(seed: u64) -> Plan {
-    let mut rng = Rng::new(seed);
-    let main_blocks = 2 + rng.below(if seed % 2 == 0 { 4 } else { 60 }) as u64;
-    let unit = if rng.one_in(4) { 8 } else { 1 };
-    let scarce = rng.one_in(6);
-    let tail = if unit == 1 { rng.below(8) as u64 } else { 0 };
-    let settings = Settings {
-        main_sectors: main_blocks * 8 - tail,
-        spare_sectors: if scarce {
-            164
-        } else {
-            200 + rng.below(200) as u64
-        } * 8,
-        main_logical_block_sectors: unit,
-        spare_logical_block_sectors: if rng.one_in(2) { unit } else { 1 },
-        read_retries: rng.below(3) as u32,
-        metadata_copies: Some(2 + rng.below(3) as u32),
-        expected_uuid: None,
-        fail_after: 0,
-        read_only: false,
-        commit_timeout_milliseconds: 1000,
-        max_requests: 1 + rng.below(16) as u32,
-        jobs: 1 + rng.below(8) as u32,
-    };
-    let faulty = rng.one_in(3);
-    // With other copies left out by time-outs the weak one could be the only one in use.
-    let weak_copy = if faulty { u8::MAX } else { rng.below(4) as u8 };
-    Plan {
-        rng,
-        settings,
-        faulty,
-        scarce,
-        unit,
-        weak_copy,
-    }
-}
-
-impl Plan {
-    fn range(&mut self) -> (u64, u32) {
-        let sectors = match self.rng.below(4) {
-            0 => 1 + self.rng.below(7),
-            1 => 8,
-            2 => 1 + self.rng.below(24),
-            _ => 8 * (1 + self.rng.below(4)),
-        };
-        let unit = u64::from(self.unit);
-        let sectors = (sectors as u64)
-            .next_multiple_of(unit)
-            .min(self.settings.main_sectors);
-        let mut sector =
-            self.rng
-                .below((self.settings.main_sectors - sectors + 1) as usize) as u64;
-        if self.rng.one_in(2) || unit == 8 {
-            sector -= sector % 8;
-        }
-        // CAST: at most 32.
-        (sector, sectors as u32)
-    }
-
-    fn ask(&mut self) -> Ask {
-        let (sector, sectors) = self.range();
-        match self.rng.below(10) {
-            0..=3 => Ask::Read { sector, sectors },
-            4..=7 => Ask::Write {
-                sector,
-                sectors,
-                fua: self.rng.one_in(4),
-            },
-            8 => Ask::Zero { sector, sectors },
-            _ => Ask::Flush,
-        }
-    }
-
-    /// A new bad sector somewhere.
-    fn spoil(&mut self, world: &mut World) {
-        let at = self.rng.below(self.settings.main_sectors as usize) as u64;
-        // Where the engine asks whether main is alive; without any of them it may rightly say no.
-        let last = (self.settings.main_sectors - 1) / 8;
-        let is_asked = [0, last / 2, last].contains(&(at / 8)) && at % 8 < u64::from(self.unit);
-        if is_asked && !world.faults {
-            return;
-        }
-        match self.rng.below(6) {
-            4 => self.spoil_metadata(world),
-            0 => world.spoil(at, self.unit.into()),
-            3 => world.spoil_slot_of(at, self.unit.into()),
-            1 => {
-                world.disks[0].unwritable.insert(at);
-            }
-            2 => {
-                world.spoil(at, self.unit.into());
-                world.disks[0].unwritable.insert(at);
-            }
-            _ => self.spoil_slot(world),
-        }
-    }
-
-    /// A sector of the weak copy goes bad.
-    fn spoil_metadata(&mut self, world: &mut World) {
-        let copies = world.engine.snapshot().copies;
-        let Some(layout) = Layout::new(self.settings.spare_sectors / 8, copies) else {
-            return;
-        };
-        if self.weak_copy < copies {
-            let first = layout.superblock(self.weak_copy) * 8;
-            let at = first + self.rng.below(layout.copy_blocks() as usize * 8) as u64;
-            if self.rng.one_in(2) {
-                world.disks[1].unwritable.insert(at);
-            } else if at >= 8 {
-                world.disks[1].make_unreadable(at);
-            }
-        }
-    }
-
-    /// A slot that is not in use, or whose block is told to be in danger, gets a bad sector.
-    fn spoil_slot(&mut self, world: &mut World) {
-        let copies = world.engine.snapshot().copies;
-        let Some(layout) = Layout::new(self.settings.spare_sectors / 8, copies) else {
-            return;
-        };
-        let block = self.rng.below((self.settings.spare_sectors / 8) as usize) as u32;
-        if layout.is_slot(Slot(block)) && world.engine.snapshot().slots_left() > 100 {
-            let sector = u64::from(block) * 8 + self.rng.below(8) as u64;
-            world.disks[1].unwritable.insert(sector);
-        }
-    }
-}
-
-trait SlotsLeft {
-    fn slots_left(&self) -> u64;
-}
-
-impl SlotsLeft for dm_spare_engine::Status {
-    fn slots_left(&self) -> u64 {
-        self.slots_total
-            .saturating_sub(self.slots_used + self.slots_bad)
+impl Tally {
+    /// Adds what another run has done.
+    pub fn add(&mut self, other: &Self) {
+        self.operations += other.operations;
+        self.crashes += other.crashes;
+        self.remapped += other.remapped;
+        self.commits += other.commits;
+        self.checkpoints += other.checkpoints;
     }
 }
 
@@ -197,12 +63,15 @@ fn overlaps_open_write(world: &World, ask: Ask) -> bool {
         })
 }
 
-/// Runs one seed.
+/// The number under which the end of every run draws.
+const END: u32 = u32::MAX;
+
+/// Runs these steps of a seed, and a crash at the end.
 ///
 /// # Errors
 ///
 /// Says what went wrong.
-pub fn run(seed: u64, length: usize, trace: bool) -> Result<Tally, Wrong> {
+pub fn run(seed: u64, steps: &[u32], trace: bool) -> Result<Tally, Wrong> {
     let mut plan = plan(seed);
     let settings = plan.settings;
     let mut tally = Tally::default();
@@ -213,9 +82,11 @@ pub fn run(seed: u64, length: usize, trace: bool) -> Result<Tally, Wrong> {
         0,
     );
     world.trace = trace;
+    plan.prepare(&mut world);
     let nonce = plan.rng.draw();
     world.bring_up(nonce)?;
-    for _ in 0..length {
+    for step in steps {
+        plan.begin(*step);
         world.faults = plan.faulty || plan.scarce;
         world.slow_users = plan.rng.one_in(2);
         busy_while(&mut plan, &mut world)?;
@@ -237,8 +108,11 @@ pub fn run(seed: u64, length: usize, trace: bool) -> Result<Tally, Wrong> {
             }
         }
     }
+    plan.begin(END);
     world = crash(&mut plan, world, &mut tally)?;
     world.settle()?;
+    let image = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
+    damage::beyond_repair(&mut plan, image)?;
     Ok(tally)
 }
 
@@ -302,12 +176,8 @@ fn interrupted_activation(plan: &mut Plan, image: Disks, world: &World) -> Resul
     }
     let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
     next.activate(plan.rng.draw());
-    let copies = world.engine.snapshot().copies;
-    if let (Some(layout), true) = (
-        Layout::new(plan.settings.spare_sectors / 8, copies),
-        plan.rng.one_in(2),
-    ) {
-        let copy = plan.rng.below(copies.into()) as u8;
+    if let (Some(layout), true) = (plan.layout(), plan.rng.one_in(2)) {
+        let copy = plan.rng.below(layout.copies.into()) as u8;
         // Not the superblocks: they would end it too early.
         let first = layout.superblock(copy) * 8 + 8;
         next.disks[1].flaky = first..first + layout.copy_blocks() * 8 - 8;
@@ -330,7 +200,8 @@ fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wron
     tally.commits += status.commits;
     tally.checkpoints += status.checkpoints;
     let mut images = crash_images(&world.disks, 8, &mut plan.rng);
-    let image = images.swap_remove(plan.rng.below(images.len()));
+    let mut image = images.swap_remove(plan.rng.below(images.len()));
+    damage::rot(plan, &mut image, &status);
     let image = interrupted_activation(plan, image, &world)?;
     let mut next = World::new(plan.settings, image, world.model.crashed(), world.marks());
     next.trace = world.trace;

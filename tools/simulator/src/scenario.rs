@@ -2,12 +2,12 @@
 
 //! Situations that the tests of single requirements begin with, on the tiny device of the exhaustive part.
 
+use crate::disk::Sector;
 use crate::exhaustive::{blank_disks, initial_model, settings, SPARE_BLOCKS};
 use crate::image::Disks;
 use crate::world::{Ask, World, Wrong};
 use dm_spare_engine::format::Layout;
 use dm_spare_engine::{Refusal, Settings, State};
-use std::rc::Rc;
 
 /// The layout of the tiny spare.
 pub fn layout() -> Layout {
@@ -93,7 +93,7 @@ pub fn reseal(disks: &mut Disks, block: u64, patch: impl FnOnce(&mut [u8])) -> R
         let mut content = [0; 512];
         let from = (sector - at) as usize * 512;
         content.copy_from_slice(&bytes[from..from + 512]);
-        Rc::new(content)
+        Sector::new(content)
     });
     Ok(())
 }

@@ -9,31 +9,13 @@ mod shell;
 use crate::disk::Disk;
 use crate::image::Disks;
 use crate::model::{FlushPoint, Model, Value};
+use crate::sector::marked;
 use dm_spare_engine::{
     Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, Refusal,
     Request, RequestId, RequestKind, Settings, SECTOR_BYTES,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
-use std::rc::Rc;
-
-/// A sector full of one mark.
-pub fn marked(mark: u64) -> Rc<[u8; SECTOR_BYTES]> {
-    let mut bytes = [0; SECTOR_BYTES];
-    for chunk in bytes.chunks_mut(8) {
-        chunk.copy_from_slice(&mark.to_le_bytes());
-    }
-    Rc::new(bytes)
-}
-
-/// The mark of a sector, if it is full of one.
-fn mark_of(bytes: &[u8]) -> Option<u64> {
-    let mark = u64::from_le_bytes(bytes.get(..8)?.try_into().ok()?);
-    bytes
-        .chunks(8)
-        .all(|chunk| chunk == mark.to_le_bytes())
-        .then_some(mark)
-}
 
 /// What a user asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,6 +118,8 @@ pub struct World {
     timers: [Option<u32>; 2],
     /// Operations so far.
     pub operations: Vec<UserOperation>,
+    /// Reads that have not ended.
+    open_reads: Vec<usize>,
     /// The answer to the activation.
     pub activated: Option<Result<Activation, Refusal>>,
     /// Answers to suspends.
@@ -145,13 +129,17 @@ pub struct World {
     /// Notices so far.
     pub notices: Vec<Notice>,
     marks: u64,
+    /// Requests that the engine has taken over.
+    pub accepted: u64,
+    /// What reads have found in each sector. While this is here nothing is compared with the promise.
+    pub learned: Option<Vec<Option<Value>>>,
     /// Writes may fail for reasons other than a lack of slots.
     pub faults: bool,
     /// Reads tell what a crash has left, which must stay so.
     verifying: bool,
     /// The spare may hold something that a flush has to make durable.
     spare_written: bool,
-    /// Sectors of a logical block of main.
+    /// Sectors of a logical block of the device: the larger of its legs'.
     unit: u32,
     /// I/O of users ends only when the engine has none under way.
     pub slow_users: bool,
@@ -177,15 +165,20 @@ impl World {
             quiesces: Vec::new(),
             timers: [None; 2],
             operations: Vec::new(),
+            open_reads: Vec::new(),
             activated: None,
             suspended: Vec::new(),
             requeued: 0,
             notices: Vec::new(),
             marks,
+            accepted: 0,
+            learned: None,
             faults: false,
             verifying: false,
             spare_written: false,
-            unit: settings.main_logical_block_sectors,
+            unit: settings
+                .main_logical_block_sectors
+                .max(settings.spare_logical_block_sectors),
             slow_users: false,
             trace: false,
             version: 0,
@@ -270,6 +263,7 @@ impl World {
         let range = sector..sector + u64::from(sectors);
         if kind == RequestKind::Read {
             // A write that begins while the read runs may be seen by it as well.
+            self.open_reads.push(operation);
             self.operations[operation].allowed = range.map(|at| self.model.allowed(at)).collect();
         } else {
             for at in range {
@@ -277,7 +271,11 @@ impl World {
                 self.overlapping_reads(at, Value::Mark(mark));
             }
         }
-        let data = marked(mark).repeat(sectors as usize);
+        let data = if kind == RequestKind::Read {
+            vec![0; sectors as usize * SECTOR_BYTES]
+        } else {
+            marked(mark).repeat(sectors as usize)
+        };
         self.map(operation, kind, sector, fua, data)?;
         Ok(operation)
     }
@@ -308,6 +306,7 @@ impl World {
             if self.engine.accept(request).is_err() {
                 return Err("the engine has room and refuses".into());
             }
+            self.accepted += 1;
         }
         if let Some(action) = self.engine.poll() {
             self.perform(action)?;

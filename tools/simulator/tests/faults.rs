@@ -5,6 +5,7 @@
 use dm_spare_engine::{
     Cause, ErrorClass, Event, Notice, Refusal, Request, RequestId, RequestKind, State,
 };
+use dm_spare_simulator::exhaustive::damage::{rubbish, Damage};
 use dm_spare_simulator::exhaustive::{blank_disks, initial_model, settings, MAIN_MARKS};
 use dm_spare_simulator::scenario::{
     done, drop_copy_1, durable, formatted, fresh, layout, reboot, refusal, reseal,
@@ -186,7 +187,8 @@ fn a_copy_that_fell_out_is_taken_in_again_after_the_next_commit() -> Result<(), 
     assert!(world.notices.contains(&Notice::CopyRejoined { copy: 1 }));
     // From now on the other copy may go.
     let mut disks = durable(&world);
-    dm_spare_simulator::exhaustive::destroy_copy(&mut disks[1], 0);
+    let rubbish = rubbish(disks[1].sectors());
+    Damage::Destroyed.apply(&mut disks[1], [&rubbish, &rubbish], &layout(), 0);
     let mut next = World::new(settings(), disks, world.model.crashed(), world.marks());
     next.bring_up(8)?;
     assert_eq!(next.engine.snapshot().remapped, 1);
@@ -351,7 +353,7 @@ fn a_slot_that_a_requeued_request_had_given_up_is_counted_once() -> Result<(), W
     let used = world.engine.snapshot().slots_used;
     // The slot goes bad; the request that finds out is handed back at every step on its way.
     for steps in 0..30 {
-        world.spoil_slot_of(3, 1);
+        world.spoil_slot_of(3, 1, false);
         world.faults = true;
         world.ask(Ask::Read {
             sector: 3,

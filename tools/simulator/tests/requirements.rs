@@ -12,8 +12,8 @@ use dm_spare_simulator::rng::Rng;
 use dm_spare_simulator::scenario::{
     drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
 };
-use dm_spare_simulator::world::{marked, Ask, World};
-use std::rc::Rc;
+use dm_spare_simulator::sector::marked;
+use dm_spare_simulator::world::{Ask, World};
 
 #[test]
 fn r2_removal_during_a_metadata_write_leaves_old_or_new() {
@@ -262,11 +262,11 @@ fn a_set_of_other_devices_is_refused_with_both_values() {
     };
     let [main, spare] = formatted().expect("formatted");
     let larger = dm_spare_simulator::disk::Disk::new(other.spare_sectors, |at| {
-        let mut content = [0; 512];
         if at < SPARE_BLOCKS * 8 {
-            spare.read(at, &mut content).expect("readable");
+            spare.durable(at).clone()
+        } else {
+            marked(0)
         }
-        Rc::new(content)
     });
     assert_eq!(refusal([main, larger], other).expect("a refusal"), sizes);
     let mut other = settings();

@@ -2,8 +2,9 @@
 
 //! Comparing what happens with what was promised.
 
-use super::{mark_of, Ask, Bio, World, Wrong};
+use super::{Ask, Bio, World, Wrong};
 use crate::model::Value;
+use crate::sector::mark_of;
 use dm_spare_engine::{ErrorClass, Verdict, SECTOR_BYTES};
 
 impl World {
@@ -15,6 +16,9 @@ impl World {
         let Ask::Read { sector: first, .. } = self.operations[bio.operation].ask else {
             return Ok(());
         };
+        if self.learned.is_some() {
+            return self.learn(bio, result);
+        }
         let mut any_lost = false;
         for index in 0..bio.sectors {
             let at = bio.sector + u64::from(index);
@@ -44,6 +48,25 @@ impl World {
         }
     }
 
+    /// Takes note of what a read has found. Only whole logical blocks are read, so an error is about all of them.
+    fn learn(&mut self, bio: &Bio, result: Result<(), ErrorClass>) -> Result<(), Wrong> {
+        let Some(learned) = self.learned.as_mut() else {
+            return Ok(());
+        };
+        for (index, bytes) in bio.data.chunks(SECTOR_BYTES).enumerate() {
+            let at = bio.sector + index as u64;
+            let found = match result {
+                Ok(()) => Value::Mark(mark_of(bytes).ok_or(format!("sector {at} reads torn"))?),
+                Err(ErrorClass::Media) => Value::Lost,
+                Err(class) => return Err(format!("sector {at} fails with {class}")),
+            };
+            if let Some(place) = learned.get_mut(at as usize) {
+                *place = Some(found);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn end_part_of(
         &mut self,
         operation: usize,
@@ -58,6 +81,7 @@ impl World {
             return Ok(());
         }
         entry.done = true;
+        self.open_reads.retain(|open| *open != operation);
         if entry.failed.is_some() {
             return Ok(());
         }
@@ -86,9 +110,10 @@ impl World {
     }
 
     pub(super) fn overlapping_reads(&mut self, at: u64, value: Value) {
-        for other in &mut self.operations {
+        for other in &self.open_reads {
+            let other = &mut self.operations[*other];
             if let Ask::Read { sector, sectors } = other.ask {
-                if !other.done && (sector..sector + u64::from(sectors)).contains(&at) {
+                if (sector..sector + u64::from(sectors)).contains(&at) {
                     if let Some(allowed) = other.allowed.get_mut((at - sector) as usize) {
                         allowed.push(value);
                     }
@@ -110,13 +135,16 @@ impl World {
         self.may_be_lost(at - at % unit, unit);
     }
 
-    /// If a sector of main is served by a slot, its place there has become unreadable.
-    pub fn spoil_slot_of(&mut self, at: u64, unit: u64) {
+    /// If a sector of main is served by a slot, its place there has become unreadable, and perhaps unwritable.
+    pub fn spoil_slot_of(&mut self, at: u64, unit: u64, unwritable: bool) {
         if let Verdict::Slot {
             sector_on_spare, ..
         } = self.lookup.locate(at, 1, false)
         {
             self.disks[1].make_unreadable(sector_on_spare);
+            if unwritable {
+                self.disks[1].unwritable.insert(sector_on_spare);
+            }
             // With logical blocks of 4096 bytes on either device all of the block can be lost.
             self.may_be_lost(at - at % unit, unit);
         }
@@ -124,11 +152,25 @@ impl World {
 
     /// Reads every logical block of main, one by one, after a crash. Nothing has been written since.
     pub fn read_all(&mut self) -> Result<(), Wrong> {
+        self.read_all_watched(&mut |_| {})
+    }
+
+    /// As [`World::read_all`]; tells of every change of what a crash could leave behind.
+    pub fn read_all_watched(&mut self, watch: &mut dyn FnMut(&World)) -> Result<(), Wrong> {
         self.verifying = true;
+        let mut version = self.version;
         let sectors = self.unit;
         for sector in (0..self.disks[0].sectors()).step_by(sectors as usize) {
-            self.ask(Ask::Read { sector, sectors })?;
-            self.settle()?;
+            let operation = self.ask(Ask::Read { sector, sectors })?;
+            while self.step(&mut |_| 0)? {
+                if self.version != version {
+                    version = self.version;
+                    watch(self);
+                }
+            }
+            if !self.operations[operation].done {
+                return Err("a read never ends".into());
+            }
         }
         self.verifying = false;
         Ok(())

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What the fuzzers run: each function takes any bytes, and panics if a promise is broken.
+//!
+//! The fuzz targets in `tools/fuzz` only call these, so the tests here can run them on their seeds too.
+
+mod base;
+pub mod loader;
+mod patch;
+pub mod superblock;
+pub mod table_block;
+
+use dm_spare_engine::BLOCK_BYTES;
+use std::io;
+use std::path::Path;
+
+/// A block made of the bytes given, and zeros behind them.
+fn block_of(bytes: &[u8]) -> Vec<u8> {
+    let mut block = bytes.to_vec();
+    block.resize(BLOCK_BYTES, 0);
+    block
+}
+
+/// Makes the checksum of a metadata block right.
+fn seal(block: &mut [u8]) {
+    let sum = crc32c::crc32c(&block[12..]).to_le_bytes();
+    block[8..12].copy_from_slice(&sum);
+}
+
+/// If the environment names a folder in `DM_SPARE_FUZZ_SEEDS`, writes the inputs there that a fuzzer begins with,
+/// and ends the process.
+pub fn write_seeds_if_asked(seeds: fn() -> Vec<Vec<u8>>) {
+    let Some(folder) = std::env::var_os("DM_SPARE_FUZZ_SEEDS") else {
+        return;
+    };
+    match write_seeds(Path::new(&folder), &seeds()) {
+        Ok(()) => std::process::exit(0),
+        Err(error) => {
+            eprintln!(
+                "the seeds cannot be written to {}: {error}; name a folder that can be written",
+                folder.to_string_lossy()
+            );
+            std::process::exit(1);
+        }
+    }
+}
+
+fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (number, seed) in seeds.iter().enumerate() {
+        std::fs::write(folder.join(format!("seed-{number:03}")), seed)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{loader, superblock, table_block};
+    use crate::rng::Rng;
+
+    /// Runs every seed, and each with some bytes changed so often.
+    fn seeds_and_neighbours(seeds: Vec<Vec<u8>>, target: fn(&[u8]), times: usize) {
+        let mut rng = Rng::new(1);
+        for seed in seeds {
+            target(&seed);
+            for _ in 0..times {
+                let mut near = seed.clone();
+                for _ in 0..=rng.below(3) {
+                    let at = rng.below(near.len());
+                    near[at] = rng.draw() as u8;
+                }
+                target(&near);
+            }
+        }
+    }
+
+    #[test]
+    fn superblocks() {
+        seeds_and_neighbours(superblock::seeds(), superblock::run, 200);
+    }
+
+    #[test]
+    fn table_blocks() {
+        seeds_and_neighbours(table_block::seeds(), table_block::run, 200);
+    }
+
+    #[test]
+    fn images() {
+        seeds_and_neighbours(loader::seeds(), loader::run, 2);
+    }
+}
