@@ -24,7 +24,7 @@ impl Source<'_> {
     }
 
     fn number(&mut self, bytes: usize) -> u64 {
-        (0..bytes).fold(0, |number, _| number << 8 | u64::from(self.byte()))
+        (0..bytes).fold(0, |number, _| (number << 8) | u64::from(self.byte()))
     }
 }
 
@@ -128,7 +128,7 @@ fn field(bytes: &mut [u8], source: &mut Source<'_>) {
     let old = bytes[at..at + length]
         .iter()
         .rev()
-        .fold(0u64, |number, byte| number << 8 | u64::from(*byte));
+        .fold(0u64, |number, byte| (number << 8) | u64::from(*byte));
     let new = match how % 4 {
         0 => old.wrapping_add(u64::from(how / 4)),
         1 => old.wrapping_sub(u64::from(how / 4)),
