@@ -19,7 +19,7 @@ struct Options {
     /// Operations of the longest sequences that are run again for each write about which a copy can lie.
     #[arg(long, default_value_t = 2)]
     length_with_lies: usize,
-    /// The sequences of all lengths are run again for each lie: for ten minutes or more.
+    /// The sequences of all lengths are run again for each lie, which takes some minutes.
     #[arg(long)]
     full: bool,
     /// Of so many crash images one is also recovered with the users' own data.
