@@ -24,7 +24,7 @@ pub enum Timer {
     Commit,
     /// Watches a checkpoint.
     Checkpoint,
-    /// Ends a window in which media errors are counted.
+    /// Ends a window in which bad blocks are counted.
     ErrorWindow,
 }
 

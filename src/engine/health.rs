@@ -7,7 +7,7 @@ use super::metadata::CopyState;
 use super::notice::Notice;
 use super::Engine;
 
-/// The length of the window in which media errors of main are counted.
+/// The length of the window in which bad blocks of main are counted.
 const WINDOW_MILLISECONDS: u32 = 60_000;
 /// The bit that tells the tickets of the window's timer from those of the lanes.
 const TICKET: u32 = 1 << 17;
@@ -19,7 +19,7 @@ pub enum Health {
     Ok,
     /// A copy of the metadata is out, or none can be written: what is served is served, but not as safely.
     Degraded,
-    /// Main had more media errors in a minute than the table line allows: no more slots are taken for it.
+    /// Main had more bad blocks in a minute than the table line allows: no more slots are taken for it unless asked for.
     Failing,
     /// Nothing is written, as the table line asks.
     ReadOnly,
@@ -40,7 +40,7 @@ impl Health {
     }
 }
 
-/// The media errors of main, in windows of a minute each that begin with an error.
+/// The bad blocks of main that were met, in windows of a minute each that begin with an error.
 pub(super) struct MainErrors {
     in_window: u32,
     window: u16,

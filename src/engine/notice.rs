@@ -74,7 +74,7 @@ pub enum Notice {
     },
     /// Nothing of main can be read.
     MainGone,
-    /// Main had more media errors in a minute than allowed.
+    /// Main had more bad blocks in a minute than allowed.
     MainFailing {
         /// How many are allowed.
         allowed: u32,
@@ -160,7 +160,7 @@ impl fmt::Display for Notice {
             ),
             Notice::MainFailing { allowed } => write!(
                 out,
-                "main had more than {allowed} media errors in a minute: it is declared failing, and no more slots are taken; \
+                "main had more than {allowed} bad blocks in a minute: it is declared failing, and no more slots are taken unless asked for; \
                  replace it, or create the device again with another fail_after"
             ),
             Notice::Health { health } => write!(out, "the state is {}", health.word()),

@@ -24,7 +24,7 @@ pub struct Settings {
     pub metadata_copies: Option<u32>,
     /// The only set that may be loaded.
     pub expected_uuid: Option<[u8; 16]>,
-    /// Media errors of main in a minute past which it is declared failing; 0: never.
+    /// Bad blocks of main in a minute past which it is declared failing; 0: never.
     pub fail_after: u32,
     /// Write nothing, and recover nothing that would have to be written.
     pub read_only: bool,

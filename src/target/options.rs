@@ -17,7 +17,7 @@ pub(crate) const READ_RETRIES_MAX: u32 = 100;
 pub(crate) const COMMIT_TIMEOUT_MIN: u32 = 100;
 /// Longest commit time-out, in milliseconds (ten minutes).
 pub(crate) const COMMIT_TIMEOUT_MAX: u32 = 600_000;
-/// Most media errors a minute that a table line may allow.
+/// Most bad blocks a minute that a table line may allow.
 pub(crate) const FAIL_AFTER_MAX: u32 = 1_000_000;
 /// Most words that the options of one table line can have: six options of two words each, and one of one word.
 pub(crate) const OPTION_WORDS_MAX: u32 = 13;
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     pub(crate) metadata_copies: Option<u32>,
     /// How often a failing read is repeated before its block is read sector by sector.
     pub(crate) read_retries: u32,
-    /// Media errors of main in a minute past which it is declared failing; 0: never.
+    /// Bad blocks of main in a minute past which it is declared failing; 0: never.
     pub(crate) fail_after: u32,
     /// Nothing is written to either device.
     pub(crate) read_only: bool,

@@ -48,7 +48,7 @@ impl Reason {
 /// The target's per-bio data; reset to its default before each `map`.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct PerBio {
-    /// The write's place in the epoch, while it may be in flight below.
+    /// The place in the epoch of a write, a read of a slot or a bio that was held, while it may be in flight below.
     pub(crate) epoch: Option<EpochToken>,
     /// Where the bio was sent.
     pub(crate) route: Route,

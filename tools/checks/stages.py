@@ -112,7 +112,7 @@ def simulator(tally, output):
 
 
 def module_build(kind):
-    """The stage that builds both modules for a kernel; a warning is a failure."""
+    """The stage that builds all modules for a kernel; a warning is a failure."""
 
     def stage(tally, output):
         if make(tally, f"kernel {kind}", GUEST / "kernel", kind):

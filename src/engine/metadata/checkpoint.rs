@@ -22,9 +22,9 @@ use crate::engine::{Engine, ErrorClass};
 /// What a checkpoint is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(in super::super) enum Purpose {
-    /// The log is half full.
+    /// The log is half full, or a copy that was out may be taken in again.
     Background,
-    /// A round of a broken lineage.
+    /// A round of a broken lineage, or one that an administrator asked for.
     Round,
     /// Formatting or loading.
     Activation,

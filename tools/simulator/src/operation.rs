@@ -5,7 +5,7 @@
 //! A new kind of request is added here and nowhere else: to [`Step`], to [`alphabet`] and to [`Step::run`].
 
 use crate::world::{Ask, World, Wrong};
-use dm_spare_engine::{Event, Settings, State};
+use dm_spare_engine::{Event, RequestKind, Settings, State};
 
 /// One operation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +37,13 @@ pub fn alphabet() -> Vec<Step> {
             fua,
         })
     };
+    let order = |kind, block, blocks| {
+        Step::Ask(Ask::Order {
+            kind,
+            block,
+            blocks,
+        })
+    };
     let read = |sector, sectors| Step::Ask(Ask::Read { sector, sectors });
     vec![
         write(0, 8, false),
@@ -51,6 +58,9 @@ pub fn alphabet() -> Vec<Step> {
         Step::Ask(Ask::Flush),
         read(0, 8),
         read(0, 20),
+        order(RequestKind::Remap, 0, 2),
+        order(RequestKind::Unremap, 0, 3),
+        order(RequestKind::Sync, 0, 0),
         Step::Suspend,
         Step::Reload,
         Step::SlotFails,

@@ -48,7 +48,7 @@ fn overlaps_open_write(world: &World, ask: Ask) -> bool {
             sector, sectors, ..
         }
         | Ask::Zero { sector, sectors } => Some((sector, sector + u64::from(sectors))),
-        Ask::Read { .. } | Ask::Flush => None,
+        Ask::Read { .. } | Ask::Flush | Ask::Order { .. } => None,
     };
     let Some((first, end)) = range(ask) else {
         return false;

@@ -3,6 +3,7 @@
 //! The engine, two disks, users, and a small copy of what the shell does between them.
 
 mod landing;
+mod orders;
 mod promise;
 mod shell;
 
@@ -16,6 +17,7 @@ use dm_spare_engine::{
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
+use std::collections::VecDeque;
 
 /// What a user asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +47,19 @@ pub enum Ask {
     },
     /// Make everything acknowledged durable.
     Flush,
+    /// An administrator's order about whole blocks. It promises nothing, and must break no promise.
+    Order {
+        /// Which.
+        kind: RequestKind,
+        /// The first block.
+        block: u64,
+        /// How many.
+        blocks: u32,
+    },
 }
+
+/// The number that orders have at the engine; those of bios are far below.
+const ORDER: RequestId = RequestId(u32::MAX);
 
 /// How an operation stands.
 #[derive(Clone, Debug)]
@@ -95,7 +109,7 @@ enum Flight {
 
 struct Quiesce {
     ticket: u32,
-    /// Bios whose writes have to end first.
+    /// Bios that have to end first: those that write, and those that read a slot.
     bios: Vec<usize>,
 }
 
@@ -113,6 +127,11 @@ pub struct World {
     pub model: Model,
     bios: Vec<Option<Bio>>,
     inbox: Vec<(usize, Cause)>,
+    /// Orders that the engine has not seen; and the operation of the one that it has.
+    orders: VecDeque<(usize, Request)>,
+    ordered: Option<usize>,
+    /// Blocks that orders have moved or given back.
+    pub moved: u64,
     flights: Vec<Flight>,
     quiesces: Vec<Quiesce>,
     timers: [Option<u32>; 2],
@@ -161,6 +180,9 @@ impl World {
             model,
             bios: Vec::new(),
             inbox: Vec::new(),
+            orders: VecDeque::new(),
+            ordered: None,
+            moved: 0,
             flights: Vec::new(),
             quiesces: Vec::new(),
             timers: [None; 2],
@@ -240,6 +262,14 @@ impl World {
                 fua,
             } => (RequestKind::Write, sector, sectors, fua),
             Ask::Zero { sector, sectors } => (RequestKind::WriteZeroes, sector, sectors, false),
+            Ask::Order {
+                kind,
+                block,
+                blocks,
+            } => {
+                self.order(operation, kind, block, blocks);
+                return Ok(operation);
+            }
             Ask::Flush => {
                 self.operations[operation].point = self.model.flush_point();
                 // As the shell does: a spare that was never written needs no flush.
@@ -290,6 +320,7 @@ impl World {
 
     /// Lets exactly one thing happen; false if nothing can. `choose` picks which I/O ends next.
     pub fn step(&mut self, choose: &mut dyn FnMut(usize) -> usize) -> Result<bool, Wrong> {
+        self.hand_over_order();
         while !self.inbox.is_empty() && self.engine.has_room() {
             let (bio, cause) = self.inbox.remove(0);
             let Some(entry) = self.bios[bio].as_ref() else {

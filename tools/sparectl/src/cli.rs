@@ -127,8 +127,8 @@ pub struct Create {
     /// Further attempts at a failing block before it is read sector by sector.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub read_retries: Option<u32>,
-    /// Media errors a minute past which main is declared failing, and no more slots are used.
-    #[arg(long, value_name = "N")]
+    /// Bad blocks of main in a minute past which main is declared failing, and no more slots are used.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub fail_after: Option<u32>,
     /// Refuse writes.
     #[arg(long)]

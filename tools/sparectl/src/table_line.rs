@@ -11,7 +11,7 @@ use std::path::Path;
 pub struct TableOptions {
     /// Further attempts at a failing block.
     pub read_retries: Option<u32>,
-    /// Media errors a minute past which main is declared failing.
+    /// Bad blocks of main in a minute past which main is declared failing.
     pub fail_after: Option<u32>,
     /// No writes at all.
     pub read_only: bool,

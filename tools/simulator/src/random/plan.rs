@@ -8,7 +8,7 @@ use crate::rng::Rng;
 use crate::sector::mix;
 use crate::world::{Ask, World};
 use dm_spare_engine::format::Layout;
-use dm_spare_engine::{Settings, Slot};
+use dm_spare_engine::{RequestKind, Settings, Slot};
 
 /// What is wrong with the metadata, as far as the other copies make up for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -148,7 +148,20 @@ impl Plan {
     /// What a user asks for.
     pub(super) fn ask(&mut self) -> Ask {
         let (sector, sectors) = self.range();
-        match self.rng.below(10) {
+        match self.rng.below(12) {
+            10 => {
+                let kinds = [RequestKind::Remap, RequestKind::Unremap, RequestKind::Test];
+                Ask::Order {
+                    kind: kinds[self.rng.below(kinds.len())],
+                    block: sector / 8,
+                    blocks: sectors.div_ceil(8),
+                }
+            }
+            11 if self.rng.one_in(3) => Ask::Order {
+                kind: RequestKind::Sync,
+                block: 0,
+                blocks: 0,
+            },
             0..=3 => Ask::Read { sector, sectors },
             4..=7 => Ask::Write {
                 sector,

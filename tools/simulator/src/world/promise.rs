@@ -103,7 +103,7 @@ impl World {
                     self.model.acknowledge(operation, at, false);
                 }
             }
-            Ask::Read { .. } => {}
+            Ask::Read { .. } | Ask::Order { .. } => {}
         }
         self.version += 1;
         Ok(())

@@ -4,7 +4,7 @@
 
 use super::{Bio, Flight, Quiesce, World, Wrong};
 use dm_spare_engine::{
-    Action, Cause, ErrorClass, Event, Io, Leg, Operation, RequestKind, Verdict, SECTOR_BYTES,
+    Action, Cause, ErrorClass, Event, Io, Leg, Operation, RequestKind, Timer, Verdict, SECTOR_BYTES,
 };
 
 impl World {
@@ -147,6 +147,11 @@ impl World {
                     .filter_map(|flight| match flight {
                         Flight::Part {
                             bio, writes: true, ..
+                        }
+                        | Flight::Part {
+                            bio,
+                            leg: Leg::Spare,
+                            ..
                         } => Some(*bio),
                         _ => None,
                     })
@@ -154,11 +159,15 @@ impl World {
                 self.quiesces.push(Quiesce { ticket, bios });
             }
             Action::ArmTimer { timer, ticket, .. } => {
-                self.timers[usize::from(timer == dm_spare_engine::Timer::Checkpoint)] =
-                    Some(ticket);
+                // Nothing here waits for the window in which errors are counted to end.
+                match timer {
+                    Timer::Commit => self.timers[0] = Some(ticket),
+                    Timer::Checkpoint => self.timers[1] = Some(ticket),
+                    Timer::ErrorWindow => {}
+                }
             }
             Action::Complete { request, result } => self.end_bio(request.0 as usize, result)?,
-            Action::Answered { .. } => {}
+            Action::Answered { request: _, result } => self.order_answered(result)?,
             Action::Resubmit { request } => self.resubmit(request.0 as usize)?,
             Action::Requeue { request } => {
                 self.requeued += 1;
