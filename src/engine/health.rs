@@ -117,8 +117,9 @@ impl Engine {
             return;
         }
         let health = self.health();
-        if core::mem::replace(&mut self.told_health, health) != health {
-            self.notices.push(Notice::Health { health });
+        // What finds no room now is told after the next step.
+        if self.told_health != health && self.notices.push(Notice::Health { health }) {
+            self.told_health = health;
         }
     }
 }

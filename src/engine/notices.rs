@@ -23,13 +23,18 @@ impl Notices {
         }
     }
 
-    pub(super) fn push(&mut self, notice: Notice) {
+    /// Adds a notice; false if there was no room, and it only counts.
+    pub(super) fn push(&mut self, notice: Notice) -> bool {
         match self.ring.get_mut((self.first + self.length) % ROOM) {
             Some(place) if self.length < ROOM => {
                 *place = Some(notice);
                 self.length += 1;
+                true
             }
-            _ => self.lost = self.lost.saturating_add(1),
+            _ => {
+                self.lost = self.lost.saturating_add(1);
+                false
+            }
         }
     }
 

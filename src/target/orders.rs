@@ -42,6 +42,8 @@ use super::Spare;
 const ORDER: RequestId = RequestId(u32::MAX);
 /// Blocks of one portion.
 const PORTION: u64 = 64;
+/// Blocks of one message. Whoever changes the device's table waits until a message has its reply.
+const BLOCKS_MAXIMUM: u64 = 16_384;
 
 /// The order that is with the engine, if any.
 #[pin_data]
@@ -54,6 +56,8 @@ pub(crate) struct Orders {
 
 /// Under `Orders::state`; a leaf lock.
 struct OrderState {
+    /// A message is being answered.
+    taken: bool,
     /// For the worker to hand over.
     pending: Option<Request>,
     /// From the moment it is pending until it is answered.
@@ -70,6 +74,7 @@ impl Orders {
             answer_is_here <- Gate::new(),
             state <- new_mutex!(
                 OrderState {
+                    taken: false,
                     pending: None,
                     running: false,
                     answer: None,
@@ -92,18 +97,33 @@ impl Orders {
         self.answer_is_here.open();
     }
 
-    /// Makes an order pending; false while another one runs.
-    fn place(&self, request: Request) -> bool {
+    /// Begins a message; none while another one is being answered, or has left a portion behind.
+    fn take(&self) -> core::result::Result<Taken<'_>, Broken> {
         let mut state = self.state.lock();
-        if state.running {
-            return false;
+        if state.taken || state.running {
+            return Err(Broken::Busy);
         }
+        state.taken = true;
+        Ok(Taken(self))
+    }
+
+    /// Makes a portion of the message pending.
+    fn place(&self, request: Request) {
+        let mut state = self.state.lock();
         // Nobody opens the gate: that is done with an order running only.
         self.answer_is_here.close();
         state.running = true;
         state.pending = Some(request);
         state.answer = None;
-        true
+    }
+}
+
+/// The right to place portions, until it is dropped.
+struct Taken<'a>(&'a Orders);
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().taken = false;
     }
 }
 
@@ -126,6 +146,12 @@ impl Spare {
                 blocks.saturating_sub(1)
             )));
         };
+        if count > BLOCKS_MAXIMUM {
+            return Err(MessageError::invalid(fmt!(
+                "message `{name}` asks for {count} blocks: ask for at most {BLOCKS_MAXIMUM} at a time, or use sparectl"
+            )));
+        }
+        let taken = this.orders.take().map_err(|reason| reason.say(name, first))?;
         let mut total = Outcome::default();
         let mut block = first;
         while block < end {
@@ -136,7 +162,7 @@ impl Spare {
                 .saturating_mul(SECTORS_PER_BLOCK)
                 .min(this.main.sectors().saturating_sub(sector));
             // CAST: a portion has far less than 2^32 sectors.
-            let outcome = Self::order(this, kind, sector, sectors as u32)
+            let outcome = Self::order(this, &taken, kind, sector, sectors as u32)
                 .map_err(|reason| reason.say(name, block))?;
             total.moved = total.moved.saturating_add(outcome.moved);
             total.unchanged = total.unchanged.saturating_add(outcome.unchanged);
@@ -173,7 +199,9 @@ impl Spare {
         this: ArcBorrow<'_, Self>,
         reply: &mut Reply<'_>,
     ) -> core::result::Result<(), MessageError> {
-        Self::order(this, RequestKind::Sync, 0, 0).map_err(|reason| reason.say("sync", 0))?;
+        let taken = this.orders.take().map_err(|reason| reason.say("sync", 0))?;
+        Self::order(this, &taken, RequestKind::Sync, 0, 0)
+            .map_err(|reason| reason.say("sync", 0))?;
         let status = this.core.lock().engine.snapshot();
         reply.put(fmt!(
             "tid {}\ncopies {}/{}\n",
@@ -187,6 +215,7 @@ impl Spare {
     /// Has the engine do one portion, and waits for its answer. Sleeps, killably.
     fn order(
         this: ArcBorrow<'_, Self>,
+        taken: &Taken<'_>,
         kind: RequestKind,
         sector: u64,
         sectors: u32,
@@ -205,9 +234,7 @@ impl Spare {
             fua: false,
             cause: Cause::Held,
         };
-        if !this.orders.place(request) {
-            return Err(Broken::Busy);
-        }
+        taken.0.place(request);
         this.worker.enqueue(this);
         this.orders
             .answer_is_here

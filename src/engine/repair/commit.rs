@@ -50,6 +50,18 @@ impl Engine {
             }
             self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
             self.lookup.publish(&record, !committed);
+            if let (false, false, Some(entry)) = (committed, change.new_slot, old) {
+                // What is lost or healed was not recorded for certain: the block is what it was until that is tried
+                // again, as nothing but the record has changed.
+                self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
+                let kept = Record {
+                    lbn: record.lbn,
+                    slot: entry.slot,
+                    mask: entry.mask,
+                };
+                self.lookup.publish(&kept, true);
+                continue;
+            }
             let (was_remapped, was_poisoned) =
                 old.map_or((false, false), |old| (old.slot.is_some(), old.mask != 0));
             self.counters.remapped += u64::from(record.slot.is_some());

@@ -102,6 +102,8 @@ pub(super) struct Scratch {
     pub(super) bad_slots: u32,
     /// Relocate after the scatter.
     pub(super) relocate: bool,
+    /// Main has failed at this block, which is still to be counted.
+    pub(super) main_failed: bool,
     /// The checksum of what is being given back to main.
     pub(super) sum: Option<u32>,
 }
@@ -117,6 +119,7 @@ impl Scratch {
             slot: None,
             bad_slots: 0,
             relocate: false,
+            main_failed: false,
             sum: None,
         }
     }
@@ -139,7 +142,7 @@ pub(in super::super) struct Job {
     pub(super) outcome: Outcome,
     pub(super) lbn: u64,
     pub(super) last: u64,
-    /// Something of main could be read or written.
+    /// Something of main could be read or written since it last failed.
     pub(super) main_is_alive: bool,
     /// Places of main that were tried.
     pub(super) probes: usize,
@@ -184,6 +187,13 @@ impl Job {
         self.phase = phase;
         self.outbox = Some(operation);
         self.waits = true;
+    }
+
+    /// Main has failed at the current block: a sign of life from before says nothing any more.
+    pub(super) fn main_has_failed(&mut self) {
+        self.scratch.main_failed = true;
+        self.main_is_alive = false;
+        self.probes = 0;
     }
 
     /// The part of the request in the current block; `main_sectors` bounds the block.

@@ -191,6 +191,7 @@ impl Engine {
         };
         match result {
             Ok(()) if job.scratch.sum == content(job, main_sectors).map(checksum) => {
+                self.main_is_gone = false;
                 self.change(index, None, 0, false);
             }
             Ok(()) => self.ordered_block_failed(index),

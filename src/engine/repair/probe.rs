@@ -3,7 +3,7 @@
 //! Telling a bad block from a main that is gone.
 //!
 //! A device that has died or was taken offline fails everything with the same status as a bad sector. Before an
-//! error of main is the reason for the first change of a job, something else is read from main: its first, middle
+//! error of main is the reason for a change, something else is read from main: its first, middle
 //! and last block, as far as the block in question is another. If none of them can be read main is taken for gone:
 //! the request fails and nothing is recorded, so that all is well once main is back.
 
@@ -70,6 +70,8 @@ impl Engine {
         job.main_is_alive = true;
         if job.request.kind.salvages() {
             self.poison_whole(index);
+        } else if job.scratch.relocate {
+            self.gather(index, Phase::Merge);
         } else {
             self.begin_relocation(index);
         }

@@ -65,6 +65,7 @@ impl Engine {
             .jobs
             .get(index)
             .is_some_and(|job| job.scratch.entry.is_none());
+        self.count_bad_block(index);
         if self.must_not_move(index) {
             self.give_up_relocation(index);
             return;
@@ -161,6 +162,7 @@ impl Engine {
             self.probe_main(index);
             return;
         }
+        self.count_bad_block(index);
         let main_sectors = self.settings.main_sectors;
         let Some(job) = self.jobs.get(index) else {
             return;
@@ -172,6 +174,17 @@ impl Engine {
             return;
         }
         self.change(index, None, valid, false);
+    }
+
+    /// Counts a block at which main has failed, once, when it is known that main is not gone.
+    fn count_bad_block(&mut self, index: usize) {
+        let failed = self
+            .jobs
+            .get_mut(index)
+            .is_some_and(|job| core::mem::take(&mut job.scratch.main_failed));
+        if failed {
+            self.note_bad_block();
+        }
     }
 
     /// Whether the current block has to stay where it is: nothing may be written, or main is declared failing and

@@ -66,11 +66,8 @@ impl Engine {
                 job.scratch.good = 0;
                 job.scratch.at = 0;
                 if !on_slot {
-                    self.note_bad_block();
+                    job.main_has_failed();
                 }
-                let Some(job) = self.jobs.get_mut(index) else {
-                    return;
-                };
                 if (if on_slot { slot_unit } else { main_unit }) == 1 {
                     self.read_sector(index);
                 } else {
@@ -144,6 +141,9 @@ impl Engine {
         } else if job.request.kind == RequestKind::Read {
             job.scratch.at = 0;
             job.phase = Phase::Scatter;
+        } else if job.scratch.relocate && job.scratch.good == 0 && self.main_is_in_doubt(index) {
+            // Nothing is in the buffer that reading something else could spoil.
+            self.probe_main(index);
         } else {
             self.gather(index, Phase::Merge);
         }

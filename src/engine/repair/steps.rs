@@ -5,6 +5,7 @@
 use super::job::{Answer, Phase, Scratch};
 use crate::engine::action::{Leg, Operation};
 use crate::engine::block::Buffer;
+use crate::engine::status::State;
 use crate::engine::units::{Lbn, Slot};
 use crate::engine::{Cause, Engine, ErrorClass, RequestKind};
 
@@ -106,6 +107,11 @@ impl Engine {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
+        if job.request.kind.is_order() && self.state != State::Active {
+            // Whoever waits for the suspension need not wait for the rest; it can be ordered again.
+            job.answer = Answer::Requeue;
+            job.stopped = true;
+        }
         if job.stopped || job.lbn > job.last {
             if job.changes.is_empty() {
                 self.finish(index);
@@ -132,7 +138,7 @@ impl Engine {
             }
             return;
         }
-        let first_try_failed = job.request.cause != Cause::Held
+        let first_try_failed = matches!(job.request.cause, Cause::MainFailed(_))
             && job.lbn == job.last
             && job.request.sector / 8 == job.lbn;
         match entry {
@@ -140,7 +146,7 @@ impl Engine {
             Some(entry) if entry.uncommitted => job.phase = Phase::Commit,
             None if first_try_failed => {
                 self.counters.main_write_errors += 1;
-                self.note_bad_block();
+                job.main_has_failed();
                 self.begin_relocation(index);
             }
             Some(entry) if entry.slot.is_none() => self.begin_relocation(index),
@@ -233,7 +239,9 @@ impl Engine {
                     self.counters.slot_errors += 1;
                 } else {
                     self.counters.main_write_errors += 1;
-                    self.note_bad_block();
+                    if let Some(job) = self.jobs.get_mut(index) {
+                        job.main_has_failed();
+                    }
                 }
                 self.begin_relocation(index);
             }
