@@ -12,7 +12,8 @@
 //! | `lookup` | where each sector is served, read without a lock by every CPU |
 //! | `slots` | which blocks of the spare are taken |
 //! | `metadata` | commits, checkpoints, formatting and loading |
-//! | `repair` | what is done with held requests |
+//! | `repair` | what is done with held requests, and what administrators order |
+//! | `health` | how the set is, in one word; when main counts as failing |
 //!
 //! Context: the shell holds the engine under a mutex and calls it from one work item. [`Lookup`] is shared and may
 //! be read in any context.

@@ -117,8 +117,9 @@ impl Engine {
             return;
         }
         let health = self.health();
-        // What finds no room now is told after the next step.
-        if self.told_health != health && self.notices.push(Notice::Health { health }) {
+        // What finds no room now is told after a later step.
+        if self.told_health != health && self.notices.has_room() {
+            self.notices.push(Notice::Health { health });
             self.told_health = health;
         }
     }

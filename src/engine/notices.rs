@@ -23,18 +23,17 @@ impl Notices {
         }
     }
 
-    /// Adds a notice; false if there was no room, and it only counts.
-    pub(super) fn push(&mut self, notice: Notice) -> bool {
+    pub(super) fn has_room(&self) -> bool {
+        self.length < ROOM
+    }
+
+    pub(super) fn push(&mut self, notice: Notice) {
         match self.ring.get_mut((self.first + self.length) % ROOM) {
             Some(place) if self.length < ROOM => {
                 *place = Some(notice);
                 self.length += 1;
-                true
             }
-            _ => {
-                self.lost = self.lost.saturating_add(1);
-                false
-            }
+            _ => self.lost = self.lost.saturating_add(1),
         }
     }
 

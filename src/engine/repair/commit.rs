@@ -8,8 +8,9 @@ use crate::engine::notice::Notice;
 use crate::engine::{Engine, ErrorClass, RequestKind};
 
 impl Engine {
-    /// Publishes what a job has changed. After a round that failed the entries are marked: they may or may not be
-    /// on the spare, so they are served from now on and no write may pass before a commit has succeeded.
+    /// Publishes what a job has changed. After a round that failed the entries are marked, since they may or may not
+    /// be on the spare: no write may pass before a commit has succeeded. A block that was moved is served from its
+    /// slot all the same, the only place that has what the round was to record.
     pub(in super::super) fn job_committed(&mut self, index: usize, committed: bool) {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
@@ -26,21 +27,21 @@ impl Engine {
         for change in job.changes.iter() {
             let record = change.record;
             let old = self.lookup.entry(record.lbn);
+            if let (false, false, Some(entry)) = (committed, change.new_slot, old) {
+                // Only the record was to change: that sectors are lost or healed, or that main, which holds the same
+                // as the slot, serves the block. What the table says stays true until that is tried again.
+                let kept = Record {
+                    lbn: record.lbn,
+                    slot: entry.slot,
+                    mask: entry.mask,
+                };
+                self.lookup.publish(&kept, true);
+                continue;
+            }
             if record.is_returned() {
-                let Some(entry) = old else { continue };
-                if !committed {
-                    // Slot and main hold the same until a write, which waits for a commit that succeeds.
-                    let kept = Record {
-                        lbn: record.lbn,
-                        slot: entry.slot,
-                        mask: entry.mask,
-                    };
-                    self.lookup.publish(&kept, true);
-                    continue;
-                }
                 self.lookup.forget(record.lbn);
                 self.counters.remapped = self.counters.remapped.saturating_sub(1);
-                if let Some(slot) = entry.slot {
+                if let Some(slot) = old.and_then(|old| old.slot) {
                     // The grace period that the job began with has waited for every bio on its way to the slot.
                     self.slots.release(slot);
                 }
@@ -50,18 +51,6 @@ impl Engine {
             }
             self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
             self.lookup.publish(&record, !committed);
-            if let (false, false, Some(entry)) = (committed, change.new_slot, old) {
-                // What is lost or healed was not recorded for certain: the block is what it was until that is tried
-                // again, as nothing but the record has changed.
-                self.kept_entries = self.kept_entries.saturating_sub(change.new_entry.into());
-                let kept = Record {
-                    lbn: record.lbn,
-                    slot: entry.slot,
-                    mask: entry.mask,
-                };
-                self.lookup.publish(&kept, true);
-                continue;
-            }
             let (was_remapped, was_poisoned) =
                 old.map_or((false, false), |old| (old.slot.is_some(), old.mask != 0));
             self.counters.remapped += u64::from(record.slot.is_some());

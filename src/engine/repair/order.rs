@@ -6,8 +6,8 @@
 //! main may still serve it. `Unremap` writes each block back to main, reads it again, and gives the slot up once the
 //! record of that is committed. `Sync` writes a checkpoint to every copy.
 
-use super::job::{Answer, Job, Phase};
-use crate::engine::action::{Action, Leg, Operation};
+use super::job::{Job, Phase};
+use crate::engine::action::{Leg, Operation};
 use crate::engine::status::State;
 use crate::engine::units::{Lbn, SECTOR_BYTES};
 use crate::engine::{Engine, ErrorClass, Request, RequestKind};
@@ -35,35 +35,6 @@ pub enum OrderError {
 }
 
 impl Engine {
-    /// How a request leaves the engine.
-    pub(super) fn leave(
-        request: &Request,
-        answer: Answer,
-        result: Result<(), ErrorClass>,
-        outcome: Outcome,
-    ) -> Action {
-        let id = request.id;
-        if request.kind.is_order() {
-            let result = match (answer, result) {
-                (Answer::Complete, Ok(())) => Ok(outcome),
-                (Answer::Complete, Err(class)) => Err(OrderError::Failed(class)),
-                (Answer::Resubmit | Answer::Requeue, _) => Err(OrderError::Suspended),
-            };
-            return Action::Answered {
-                request: id,
-                result,
-            };
-        }
-        match answer {
-            Answer::Complete => Action::Complete {
-                request: id,
-                result,
-            },
-            Answer::Resubmit => Action::Resubmit { request: id },
-            Answer::Requeue => Action::Requeue { request: id },
-        }
-    }
-
     /// Whether an order cannot be begun now. Unlike a bio, it may be sent again.
     pub(super) fn cannot_order(&self, request: &Request) -> bool {
         request.kind.is_order() && (self.state != State::Active || self.settings.read_only)

@@ -3,7 +3,7 @@
 //! How requests wait, become jobs, and leave.
 
 use super::job::{Answer, Phase};
-use super::order::Outcome;
+use super::order::{OrderError, Outcome};
 use crate::engine::action::Action;
 use crate::engine::status::State;
 use crate::engine::token::Owner;
@@ -180,6 +180,35 @@ impl Engine {
         if let Some(job) = self.jobs.get_mut(index) {
             job.phase = Phase::Finished;
             job.waits = false;
+        }
+    }
+
+    /// How a request leaves the engine.
+    fn leave(
+        request: &Request,
+        answer: Answer,
+        result: Result<(), ErrorClass>,
+        outcome: Outcome,
+    ) -> Action {
+        let id = request.id;
+        if request.kind.is_order() {
+            let result = match (answer, result) {
+                (Answer::Complete, Ok(())) => Ok(outcome),
+                (Answer::Complete, Err(class)) => Err(OrderError::Failed(class)),
+                (Answer::Resubmit | Answer::Requeue, _) => Err(OrderError::Suspended),
+            };
+            return Action::Answered {
+                request: id,
+                result,
+            };
+        }
+        match answer {
+            Answer::Complete => Action::Complete {
+                request: id,
+                result,
+            },
+            Answer::Resubmit => Action::Resubmit { request: id },
+            Answer::Requeue => Action::Requeue { request: id },
         }
     }
 
