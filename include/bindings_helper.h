@@ -12,7 +12,6 @@
 #include <linux/crc32.h>
 #include <linux/device-mapper.h>
 #include <linux/kthread.h>
-#include <linux/srcu.h>
 #include <linux/workqueue.h>
 
 #include "shim.h"

@@ -9,7 +9,6 @@
 #include <linux/bio.h>
 #include <linux/device-mapper.h>
 #include <linux/spinlock.h>
-#include <linux/srcu.h>
 #include <linux/workqueue.h>
 
 /* The facts about a block device that a target asks for. */
@@ -55,10 +54,6 @@ unsigned long shim_spin_lock_irqsave(spinlock_t *lock);
 bool shim_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags);
 void shim_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
 void shim_spin_assert_held(spinlock_t *lock);
-
-int shim_srcu_init(struct srcu_struct *domain);
-int shim_srcu_down_read(struct srcu_struct *domain);
-void shim_srcu_up_read(struct srcu_struct *domain, int index);
 
 unsigned int shim_noio_save(void);
 void shim_noio_restore(unsigned int flags);

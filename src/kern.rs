@@ -12,6 +12,7 @@ mod bioset;
 mod block_status;
 mod claims;
 mod client;
+mod epoch;
 mod gate;
 mod hash;
 mod in_flight;
@@ -21,7 +22,6 @@ pub mod log;
 mod noio;
 mod plain;
 mod random;
-mod srcu;
 mod text;
 mod time;
 mod timer;
@@ -38,6 +38,12 @@ pub use self::{
     claims::{
         prepare as prepare_claims,
         Claimant, //
+    },
+    epoch::{
+        EpochToken,
+        GracePeriods,
+        IoEpoch,
+        TicketsExhausted, //
     },
     gate::Gate,
     hash::crc32c,
@@ -62,12 +68,6 @@ pub use self::{
     random::{
         random_bytes,
         random_u64, //
-    },
-    srcu::{
-        EpochClient,
-        EpochToken,
-        IoEpoch,
-        TicketsExhausted, //
     },
     text::TextBuffer,
     time::monotonic_ns,

@@ -110,7 +110,7 @@ pub(crate) struct Spare {
     commit_timer: Timer<Self>,
     checkpoint_timer: Timer<Self>,
     window_timer: Timer<Self>,
-    epoch: IoEpoch<Self>,
+    epoch: IoEpoch,
     bios: BioSet<OwnBio>,
     split: SplitPool,
     #[pin]

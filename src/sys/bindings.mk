@@ -52,8 +52,6 @@ quiet_cmd_layer_bindgen = BINDGEN $@
 	--allowlist-file '.*/include/linux/device-mapper\.h' \
 	--allowlist-file '(.*/)?include/shim\.h' \
 	--allowlist-var 'SHIM_.*' \
-	--allowlist-type srcu_struct --opaque-type srcu_struct \
-	--allowlist-function '(call_srcu|srcu_expedite_current|srcu_barrier|synchronize_srcu_expedited|cleanup_srcu_struct)' \
 	--allowlist-function 'crc32c' \
 	--allowlist-function 'kthread_(stop_put|should_stop)' \
 	--blocklist-function dm_early_create \

@@ -133,21 +133,6 @@ void shim_spin_assert_held(spinlock_t *lock)
 	lockdep_assert_held(lock);
 }
 
-int shim_srcu_init(struct srcu_struct *domain)
-{
-	return init_srcu_struct(domain);
-}
-
-int shim_srcu_down_read(struct srcu_struct *domain)
-{
-	return srcu_down_read(domain);
-}
-
-void shim_srcu_up_read(struct srcu_struct *domain, int index)
-{
-	srcu_up_read(domain, index);
-}
-
 unsigned int shim_noio_save(void)
 {
 	return memalloc_noio_save();

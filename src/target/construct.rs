@@ -31,6 +31,7 @@ use crate::{
         crc32c,
         new_irq_lock,
         BioSet,
+        GracePeriods,
         IoEpoch,
         Plain,
         Timer,
@@ -99,13 +100,14 @@ impl Spare {
         let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
         let name = Name::new(context.device_name());
         let lookup = engine.lookup();
-        let inbox = Inbox::new(engine.io_bound(), JOBS as usize)?;
+        let inbox = Inbox::new(engine.io_bound())?;
         let requests = Requests::new(REQUESTS)?;
         let worker = Worker::new(fmt!("dm-spare/{name}"))?;
         let commit_timer = Timer::new(&worker)?;
         let checkpoint_timer = Timer::new(&worker)?;
         let window_timer = Timer::new(&worker)?;
-        let epoch = IoEpoch::new(JOBS as usize)?;
+        let grace_periods = GracePeriods::new(JOBS as usize)?;
+        let epoch = IoEpoch::new()?;
         let bios = BioSet::new(OWN_BIOS)?;
         let split = SplitPool::new(SPLIT_BIOS)?;
         let events = context.events();
@@ -122,7 +124,14 @@ impl Spare {
                 bios,
                 split,
                 inbox <- new_irq_lock!(inbox, "dm_spare::inbox"),
-                core <- new_mutex!(Core { engine, requests }, "dm_spare::core"),
+                core <- new_mutex!(
+                    Core {
+                        engine,
+                        requests,
+                        grace_periods,
+                    },
+                    "dm_spare::core"
+                ),
                 answers <- Answers::new(),
                 orders <- Orders::new(),
                 lookup,

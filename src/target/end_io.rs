@@ -14,7 +14,10 @@ use crate::{
         Operation,
         Status, //
     },
-    kern::warn_limited, //
+    kern::{
+        warn_limited,
+        EpochToken, //
+    },
 };
 
 use super::{
@@ -30,7 +33,7 @@ impl Spare {
     pub(super) fn end_bio<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Self>) -> Ended<'a> {
         // Before anything else: a repair of this very bio must not wait for it.
         if let Some(token) = bio.per_bio_mut().epoch.take() {
-            this.epoch.leave(token);
+            Self::leave_epoch(this, token);
         }
         if bio.status().is_ok() {
             return bio.finish_unchanged();
@@ -76,6 +79,15 @@ impl Spare {
         let (held, ended) = bio.hold();
         Self::put_into_inbox(this, held);
         ended
+    }
+
+    /// Ends a bio's stay in the epoch, and wakes the worker if it may wait for that. Any context.
+    #[inline]
+    pub(super) fn leave_epoch(this: ArcBorrow<'_, Self>, token: EpochToken) {
+        // Every caller has a bio yet to be disposed of, which keeps the target, its worker included, until then.
+        if this.epoch.leave(token) {
+            this.worker.enqueue(this);
+        }
     }
 
     /// Hands a held bio to the worker. Any context.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What waits for the worker: newly held bios, results of own bios, ended grace periods.
+//! What waits for the worker: newly held bios and results of own bios.
 //!
 //! Filled in any context under an irq-safe lock, emptied by the worker one entry at a time. Nothing here
 //! allocates: bios are linked through themselves, and the engine bounds how many of the others exist.
@@ -39,16 +39,14 @@ pub(crate) struct Finished {
 pub(crate) struct Inbox {
     held: BioQueue<Spare>,
     finished: KVec<Finished>,
-    quiesced: KVec<u32>,
 }
 
 impl Inbox {
-    /// Makes an empty inbox with room for `ios` results and `tickets` grace periods.
-    pub(crate) fn new(ios: usize, tickets: usize) -> Result<Self, AllocError> {
+    /// Makes an empty inbox with room for `ios` results.
+    pub(crate) fn new(ios: usize) -> Result<Self, AllocError> {
         Ok(Self {
             held: BioQueue::new(),
             finished: KVec::with_capacity(ios, GFP_KERNEL)?,
-            quiesced: KVec::with_capacity(tickets, GFP_KERNEL)?,
         })
     }
 
@@ -72,21 +70,12 @@ impl Inbox {
         Ok(())
     }
 
-    /// Adds a grace period that has ended; false when there is no room, which the engine's bound excludes.
-    #[must_use]
-    pub(crate) fn quiesce(&mut self, ticket: u32) -> bool {
-        self.quiesced.push_within_capacity(ticket).is_ok()
-    }
-
     /// Takes one event for the engine.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
-        if let Some(finished) = self.finished.pop() {
-            return Some(Event::Done {
-                token: finished.token,
-                result: finished.result,
-                buffer: finished.buffer,
-            });
-        }
-        self.quiesced.pop().map(|ticket| Event::Quiesced { ticket })
+        self.finished.pop().map(|finished| Event::Done {
+            token: finished.token,
+            result: finished.result,
+            buffer: finished.buffer,
+        })
     }
 }

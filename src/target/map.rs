@@ -38,7 +38,7 @@ impl Spare {
             Operation::Read | Operation::Write | Operation::WriteZeroes => {
                 Self::map_data(this, bio)
             }
-            Operation::Discard => this.map_discard(bio),
+            Operation::Discard => Self::map_discard(this, bio),
             Operation::Flush => this.map_flush(bio),
             Operation::SecureErase | Operation::Other(_) => bio.complete(Status::NOTSUPP),
         }
@@ -60,7 +60,7 @@ impl Spare {
         match verdict {
             Verdict::Main { sectors } => {
                 if bio.accept_partial(sectors).is_err() {
-                    return this.refuse(bio);
+                    return Self::refuse(this, bio);
                 }
                 let sector = bio.sector();
                 bio.remap(&this.main, sector)
@@ -70,7 +70,7 @@ impl Spare {
                 sectors,
             } => {
                 if bio.accept_partial(sectors).is_err() {
-                    return this.refuse(bio);
+                    return Self::refuse(this, bio);
                 }
                 bio.per_bio_mut().route = Route::Slot;
                 this.count_slot(changes);
@@ -78,20 +78,20 @@ impl Spare {
             }
             Verdict::Poisoned { sectors } => {
                 if bio.accept_partial(sectors).is_err() {
-                    return this.refuse(bio);
+                    return Self::refuse(this, bio);
                 }
                 this.counters.poisoned_reads.count();
-                this.leave_epoch(&mut bio);
+                Self::leave_early(this, &mut bio);
                 bio.fail()
             }
             Verdict::Hold if bio.is_nowait() => {
                 // Its blocks wait for other I/O, and its submitter will not.
-                this.leave_epoch(&mut bio);
+                Self::leave_early(this, &mut bio);
                 this.counters.nowait_refused.count();
                 bio.complete(Status::AGAIN)
             }
             Verdict::Hold => {
-                this.leave_epoch(&mut bio);
+                Self::leave_early(this, &mut bio);
                 bio.per_bio_mut().reason = Reason::Blocked;
                 let (held, mapped) = bio.hold();
                 Self::put_into_inbox(this, held);
@@ -104,15 +104,15 @@ impl Spare {
     ///
     /// A discard promises nothing about the content that follows, so a remapped block may keep its data. One that
     /// is being repaired must: its old data may be all that the repair has.
-    fn map_discard<'a>(&self, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
-        if self.options.read_only {
+    fn map_discard<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        if this.options.read_only {
             return bio.fail();
         }
-        bio.per_bio_mut().epoch = Some(self.epoch.enter());
-        match self.lookup.decide(bio.sector(), bio.sectors(), true) {
+        bio.per_bio_mut().epoch = Some(this.epoch.enter());
+        match this.lookup.decide(bio.sector(), bio.sectors(), true) {
             Verdict::Main { sectors } if bio.accept_partial(sectors).is_ok() => {
                 let sector = bio.sector();
-                bio.remap(&self.main, sector)
+                bio.remap(&this.main, sector)
             }
             verdict => {
                 // Only as much of it as the verdict covers: main may serve what follows. A bio that cannot be
@@ -120,7 +120,7 @@ impl Spare {
                 if let Verdict::Slot { sectors, .. } = verdict {
                     let _ = bio.accept_partial(sectors);
                 }
-                self.leave_epoch(&mut bio);
+                Self::leave_early(this, &mut bio);
                 bio.complete(Status::OK)
             }
         }
@@ -143,14 +143,14 @@ impl Spare {
 
     /// Ends a bio that must be split and cannot be. dm core only makes such bios for operations that this target
     /// does not offer.
-    fn refuse<'a>(&self, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
-        self.leave_epoch(&mut bio);
+    fn refuse<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+        Self::leave_early(this, &mut bio);
         bio.complete(Status::NOTSUPP)
     }
 
-    fn leave_epoch(&self, bio: &mut MapBio<'_, Self>) {
+    fn leave_early(this: ArcBorrow<'_, Self>, bio: &mut MapBio<'_, Self>) {
         if let Some(token) = bio.per_bio_mut().epoch.take() {
-            self.epoch.leave(token);
+            Self::leave_epoch(this, token);
         }
     }
 

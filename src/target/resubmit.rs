@@ -42,13 +42,13 @@ impl Spare {
         match this.whole_verdict(&bio, changes) {
             Whole::Free => Self::send(this, bio, changes),
             Whole::Blocked => {
-                this.leave_held(&mut bio);
+                Self::leave_held(this, &mut bio);
                 bio.per_bio_mut().reason = Reason::Blocked;
                 Self::put_into_inbox(this, bio);
             }
             Whole::Poisoned => {
                 this.counters.poisoned_reads.count();
-                this.leave_held(&mut bio);
+                Self::leave_held(this, &mut bio);
                 bio.complete(Status::IOERR);
             }
         }
@@ -85,7 +85,7 @@ impl Spare {
                 }
                 // Only a repair makes such a verdict, and none can pass the epoch.
                 Verdict::Hold | Verdict::Poisoned { .. } => {
-                    this.leave_held(&mut bio);
+                    Self::leave_held(this, &mut bio);
                     return bio.complete(Status::IOERR);
                 }
             };
@@ -101,15 +101,15 @@ impl Spare {
                 .submit_front(&this.split, device, target, sectors)
                 .is_err()
             {
-                this.leave_held(&mut bio);
+                Self::leave_held(this, &mut bio);
                 return bio.complete(Status::RESOURCE);
             }
         }
     }
 
-    fn leave_held(&self, bio: &mut HeldBio<Self>) {
+    fn leave_held(this: ArcBorrow<'_, Self>, bio: &mut HeldBio<Self>) {
         if let Some(token) = bio.per_bio_mut().epoch.take() {
-            self.epoch.leave(token);
+            Self::leave_epoch(this, token);
         }
     }
 }

@@ -231,7 +231,6 @@ impl Spare {
         this.checkpoint_timer.stop();
         this.window_timer.stop();
         this.bios.wait_idle();
-        this.epoch.barrier();
         this.worker.drain();
         loop {
             let left = this.inbox.lock().next_held();

@@ -45,7 +45,7 @@ use crate::{
         error_limited,
         info_limited,
         warn_limited,
-        EpochClient,
+        GracePeriods,
         NoIo,
         OwnIo,
         Plain,
@@ -66,6 +66,8 @@ pub(crate) struct Core {
     pub(crate) engine: Engine,
     /// The held bios that the engine knows.
     pub(crate) requests: Requests,
+    /// The waits for bios that are on their way below.
+    pub(crate) grace_periods: GracePeriods,
 }
 
 /// The context of an own bio: whose it is, and the engine's name for it.
@@ -95,18 +97,6 @@ impl OwnIo for OwnBio {
             );
         }
         self.target.worker.enqueue(self.target.as_arc_borrow());
-    }
-}
-
-impl EpochClient for Spare {
-    fn grace_period_ended(this: ArcBorrow<'_, Self>, ticket: u32) {
-        if !this.inbox.lock().quiesce(ticket) {
-            error_limited!(
-                "{}: the end of a grace period found no room, which is a bug of the module\n",
-                this.name
-            );
-        }
-        this.worker.enqueue(this);
     }
 }
 
@@ -143,6 +133,9 @@ impl Spare {
             }
         }
         let mut core = self.core.lock();
+        while let Some(ticket) = core.grace_periods.poll(&self.epoch) {
+            core.engine.handle(Event::Quiesced { ticket });
+        }
         if core.engine.has_room() {
             if let Some(order) = self.orders.next() {
                 // There is room, as was just seen under the same lock.
@@ -174,7 +167,8 @@ impl Spare {
         match action {
             Action::Io(io) => Self::perform_io(this, io),
             Action::Quiesce { ticket } => {
-                if this.epoch.after_grace_period(this, ticket).is_err() {
+                // The next pass of the loop in `run` polls for it.
+                if this.core.lock().grace_periods.ask(ticket).is_err() {
                     error_limited!(
                         "{}: no ticket is left for a grace period, which is a bug of the module\n",
                         this.name

@@ -61,9 +61,9 @@ use dm::{
 };
 use kern::{
     BioSet,
-    EpochClient,
     EpochToken,
     Gate,
+    GracePeriods,
     IoEpoch,
     IrqLock,
     NoIo,
@@ -133,6 +133,8 @@ struct Exercise {
     #[pin]
     inbox: IrqLock<BioQueue<Exercise>>,
     #[pin]
+    grace_periods: Mutex<GracePeriods>,
+    #[pin]
     thread: Mutex<Option<Thread>>,
     #[pin]
     started: Gate,
@@ -140,7 +142,7 @@ struct Exercise {
     turn: Atomic<u32>,
     timer: Timer<Exercise>,
     worker: Worker<Exercise>,
-    epoch: IoEpoch<Exercise>,
+    epoch: IoEpoch,
     own: BioSet<Copied>,
     parts: SplitPool,
     device: Device,
@@ -164,9 +166,11 @@ impl Exercise {
         this.worker.enqueue(this);
     }
 
-    fn leave(&self, per_bio: &mut PerBio) {
+    fn leave(this: ArcBorrow<'_, Self>, per_bio: &mut PerBio) {
         if let Some(token) = per_bio.inside.take() {
-            self.epoch.leave(token);
+            if this.epoch.leave(token) {
+                this.worker.enqueue(this);
+            }
         }
     }
 
@@ -243,7 +247,7 @@ impl OwnIo for Copied {
                 status = Status::INVALID;
             }
         }
-        self.target.leave(self.bio.per_bio_mut());
+        Exercise::leave(self.target.as_arc_borrow(), self.bio.per_bio_mut());
         self.bio.complete(status);
     }
 }
@@ -255,20 +259,18 @@ impl Work for Exercise {
         while let Some(bio) = bios.pop() {
             Self::send_on(this, bio);
         }
+        while this.grace_periods.lock().poll(&this.epoch).is_some() {
+            this.count(Count::GracePeriods);
+        }
     }
 
     fn timer_expired(this: ArcBorrow<'_, Self>, ticket: u32) {
         this.count(Count::Ticks);
         // With every ticket out there is nothing to add to the test.
-        let _ = this.epoch.after_grace_period(this, ticket);
+        let _ = this.grace_periods.lock().ask(ticket);
+        this.worker.enqueue(this);
         let next = ticket.wrapping_add(1);
         this.timer.arm(this, next, TICK_MILLISECONDS);
-    }
-}
-
-impl EpochClient for Exercise {
-    fn grace_period_ended(this: ArcBorrow<'_, Self>, _ticket: u32) {
-        this.count(Count::GracePeriods);
     }
 }
 
@@ -288,10 +290,12 @@ impl Target for Exercise {
         context.set_discard_bios(1);
         context.set_write_zeroes_bios(1);
         let worker = Worker::new(fmt!("exercise/{}", context.device_name()))?;
-        let (timer, epoch) = (Timer::new(&worker)?, IoEpoch::new(TICKETS)?);
+        let (timer, epoch) = (Timer::new(&worker)?, IoEpoch::new()?);
+        let grace_periods = GracePeriods::new(TICKETS)?;
         let (own, parts) = (BioSet::new(BIOS_IN_POOL)?, SplitPool::new(BIOS_IN_POOL)?);
         let target = pin_init!(Self {
             inbox <- new_irq_lock!(BioQueue::new(), "exercise_inbox"),
+            grace_periods <- new_mutex!(grace_periods, "exercise_grace_periods"),
             thread <- new_mutex!(None, "exercise_thread"),
             started <- Gate::new(),
             counts: [const { Atomic::new(0) }; 9],
@@ -309,7 +313,6 @@ impl Target for Exercise {
     fn destroy(this: ArcBorrow<'_, Self>) {
         this.timer.stop();
         this.worker.drain();
-        this.epoch.barrier();
         this.own.wait_idle();
     }
 
@@ -340,7 +343,7 @@ impl Target for Exercise {
             return ended;
         }
         this.count(Count::Retired);
-        this.leave(bio.per_bio_mut());
+        Self::leave(this, bio.per_bio_mut());
         bio.finish_unchanged()
     }
 

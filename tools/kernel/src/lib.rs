@@ -6,4 +6,5 @@
 //! compile into the module and into host programs. Allocation never fails here, and flags are ignored.
 
 pub mod alloc;
+pub mod cpu;
 pub mod sync;

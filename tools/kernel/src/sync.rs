@@ -3,6 +3,8 @@
 //! Shared ownership and atomics.
 
 pub mod atomic;
+pub mod barrier;
+pub mod interleave;
 
 use crate::alloc::{AllocError, Flags};
 use core::ops::Deref;

@@ -46,6 +46,11 @@ impl<T> KVec<T> {
         Ok(())
     }
 
+    /// Takes the last value.
+    pub fn pop(&mut self) -> Option<T> {
+        self.0.pop()
+    }
+
     /// Takes the value at `index`; later ones move down.
     pub fn remove(&mut self, index: usize) -> Result<T, RemoveError> {
         if index < self.0.len() {

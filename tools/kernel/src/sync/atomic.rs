@@ -2,7 +2,8 @@
 
 //! Atomics whose orderings are types, as in the kernel's memory model.
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering as Core};
+use super::interleave;
+use core::sync::atomic::{fence, AtomicI32, AtomicU32, AtomicU64, Ordering as Core};
 
 /// No ordering.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,10 @@ pub struct Acquire;
 /// Earlier accesses stay in front of a store.
 #[derive(Clone, Copy, Debug)]
 pub struct Release;
+
+/// A full barrier before and behind.
+#[derive(Clone, Copy, Debug)]
+pub struct Full;
 
 /// An ordering of a load.
 pub trait AcquireOrRelaxed {
@@ -54,6 +59,10 @@ pub trait AtomicType: Copy {
     fn load(cell: &Self::Cell, order: Core) -> Self;
     /// Writes a cell.
     fn store(cell: &Self::Cell, value: Self, order: Core);
+    /// Adds to a cell, wrapping around, and returns what it held.
+    fn fetch_add(cell: &Self::Cell, value: Self) -> Self;
+    /// Subtracts from a cell, wrapping around, and returns what it held.
+    fn fetch_sub(cell: &Self::Cell, value: Self) -> Self;
 }
 
 macro_rules! atomic_type {
@@ -72,10 +81,19 @@ macro_rules! atomic_type {
             fn store(cell: &$cell, value: Self, order: Core) {
                 cell.store(value, order);
             }
+
+            fn fetch_add(cell: &$cell, value: Self) -> Self {
+                cell.fetch_add(value, Core::SeqCst)
+            }
+
+            fn fetch_sub(cell: &$cell, value: Self) -> Self {
+                cell.fetch_sub(value, Core::SeqCst)
+            }
         }
     };
 }
 
+atomic_type!(i32, AtomicI32);
 atomic_type!(u32, AtomicU32);
 atomic_type!(u64, AtomicU64);
 
@@ -97,5 +115,22 @@ impl<T: AtomicType> Atomic<T> {
     /// Writes the value.
     pub fn store<O: ReleaseOrRelaxed>(&self, value: T, _order: O) {
         T::store(&self.0, value, O::CORE);
+    }
+
+    /// Adds to the value, with a full barrier before and behind.
+    pub fn fetch_add(&self, value: T, _order: Full) -> T {
+        interleave::point();
+        fence(Core::SeqCst);
+        let old = T::fetch_add(&self.0, value);
+        fence(Core::SeqCst);
+        old
+    }
+
+    /// Subtracts from the value, with a full barrier before and behind.
+    pub fn fetch_sub(&self, value: T, _order: Full) -> T {
+        fence(Core::SeqCst);
+        let old = T::fetch_sub(&self.0, value);
+        fence(Core::SeqCst);
+        old
     }
 }
