@@ -216,8 +216,7 @@ impl Target for Spare {
     }
 
     fn io_hints(this: ArcBorrow<'_, Self>, limits: &mut Limits<'_>) {
-        // A repair covers one bio at most; see `construct::LONGEST_BIO`. dm core splits reads, writes and
-        // discards there by itself, zeroing only by this limit.
+        // A repair covers one bio at most; see `construct::LONGEST_BIO`.
         limits.set_max_write_zeroes_sectors(
             this.main
                 .max_write_zeroes_sectors()

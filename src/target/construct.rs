@@ -55,7 +55,7 @@ use super::{
     Spare, //
 };
 
-/// Longest bio that is taken, in sectors (1 MiB): a failing one is repaired block by block, and others wait for it.
+/// Longest bio that is taken whole, in sectors (1 MiB): a failing one is repaired block by block, and others wait for it.
 pub(super) const LONGEST_BIO: u32 = 2048;
 /// Held bios that the engine knows at once; further ones wait in the inbox.
 const REQUESTS: u32 = 64;
@@ -87,8 +87,8 @@ impl Spare {
         check_devices(context, &main, &spare, options.read_only)?;
         let ownership = Ownership::new(&spare, context.device_name())?;
 
-        context.set_max_io_length(LONGEST_BIO)?;
         context.set_flush_bios(FLUSHES);
+        // Also when no leg has a volatile cache now: it may be switched on, or get another table, later.
         context.set_flush_supported(true);
         context.set_write_zeroes_bios(1);
         if main.max_discard_sectors() > 0 {

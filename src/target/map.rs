@@ -21,6 +21,7 @@ use crate::{
 };
 
 use super::{
+    construct::LONGEST_BIO,
     per_bio::{
         Reason,
         Route, //
@@ -51,11 +52,14 @@ impl Spare {
         }
         // Before the verdict: a repair that marks its blocks busy after we have looked waits for this.
         bio.per_bio_mut().epoch = changes.then(|| this.epoch.enter());
-        let mut verdict = this.lookup.decide(bio.sector(), bio.sectors(), changes);
+        // The target splits long bios itself. dm core, told to do so, would also split at the queue's own limit, which
+        // it does for no target that has no limit: a disk below that takes 127 KiB at a time then costs a second bio.
+        let longest = bio.sectors().min(LONGEST_BIO);
+        let mut verdict = this.lookup.decide(bio.sector(), longest, changes);
         if !changes && matches!(verdict, Verdict::Slot { .. }) {
             // A slot that is given back waits for the reads on their way to it; what was found before may be over.
             bio.per_bio_mut().epoch = Some(this.epoch.enter());
-            verdict = this.lookup.decide(bio.sector(), bio.sectors(), changes);
+            verdict = this.lookup.decide(bio.sector(), longest, changes);
         }
         match verdict {
             Verdict::Main { sectors } => {
@@ -91,6 +95,9 @@ impl Spare {
                 bio.complete(Status::AGAIN)
             }
             Verdict::Hold => {
+                if bio.accept_partial(longest).is_err() {
+                    return Self::refuse(this, bio);
+                }
                 Self::leave_early(this, &mut bio);
                 bio.per_bio_mut().reason = Reason::Blocked;
                 let (held, mapped) = bio.hold();
@@ -109,7 +116,8 @@ impl Spare {
             return bio.fail();
         }
         bio.per_bio_mut().epoch = Some(this.epoch.enter());
-        match this.lookup.decide(bio.sector(), bio.sectors(), true) {
+        let longest = bio.sectors().min(LONGEST_BIO);
+        match this.lookup.decide(bio.sector(), longest, true) {
             Verdict::Main { sectors } if bio.accept_partial(sectors).is_ok() => {
                 let sector = bio.sector();
                 bio.remap(&this.main, sector)
@@ -117,9 +125,11 @@ impl Spare {
             verdict => {
                 // Only as much of it as the verdict covers: main may serve what follows. A bio that cannot be
                 // split is ignored as a whole.
-                if let Verdict::Slot { sectors, .. } = verdict {
-                    let _ = bio.accept_partial(sectors);
-                }
+                let covered = match verdict {
+                    Verdict::Slot { sectors, .. } => sectors,
+                    _ => longest,
+                };
+                let _ = bio.accept_partial(covered);
                 Self::leave_early(this, &mut bio);
                 bio.complete(Status::OK)
             }
