@@ -4,6 +4,7 @@
 import pathlib
 import re
 import shutil
+import socket
 import subprocess
 
 from runner import launch
@@ -45,6 +46,20 @@ class Material:
         return image
 
 
+class _Console(Console):
+    """A console that calls `react` when it first shows a string."""
+
+    def __init__(self, log, watched, react):
+        super().__init__(log, None, watched)
+        self._react = react
+
+    def feed(self, data):
+        seen = self.seen
+        super().feed(data)
+        if self.seen and not seen:
+            self._react()
+
+
 class _Boot:
     """One boot in QEMU with the emulator's own translation, with Debian's kernel and the initramfs."""
 
@@ -61,13 +76,26 @@ class _Boot:
             "-device", f"virtio-blk-pci,drive=d{number},serial={serial}",
         ]
 
-    def console(self, parameters, until=None):
-        """Boots to the end, or until the console shows `until`; the console's text."""
+    def plug(self, image, serial):
+        """Attaches a disk to the running guest, by QEMU's monitor."""
+        words = f"drive_add 0 file={image},format=raw,if=none,id=late\n"
+        words += f"device_add virtio-blk-pci,drive=late,serial={serial},bus=plug\n"
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self.folder / "monitor"))
+            monitor.sendall(words.encode())
+            # Its prompt after each word: both were carried out.
+            answer = b""
+            while answer.count(b"(qemu)") < 3:
+                answer += monitor.recv(4096)
+
+    def console(self, parameters, until=None, react=None):
+        """Boots to the end, or until the console shows `until`, unless `react` is to be called then; the console's text."""
         command = [
             # The machine is as in tools/guest/runner/qemu.py.
             "unshare", "--pid", "--fork", "--kill-child",
             "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off",
-            "-smp", "2", "-m", "768", "-display", "none", "-serial", "stdio", "-monitor", "none",
+            "-smp", "2", "-m", "768", "-display", "none", "-serial", "stdio",
+            "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off", "-device", "pcie-root-port,id=plug",
             "-no-reboot", "-nic", "none",
             "-kernel", self.material.folder / "initrd" / "vmlinuz",
             "-initrd", self.material.folder / "initrd" / "initrd.img",
@@ -76,8 +104,9 @@ class _Boot:
         ]
         log = self.folder / "console.log"
         with log.open("wb") as file:
-            console = Console(file, None, until)
-            verdict = launch.watch([str(word) for word in command], console, SECONDS, until is not None)
+            console = _Console(file, until, react) if react else Console(file, None, until)
+            cut = until is not None and react is None
+            verdict = launch.watch([str(word) for word in command], console, SECONDS, cut)
         text = COLOURS.sub("", log.read_text(errors="replace"))
         if verdict == "timeout":
             raise Failed(f"the guest did not end within {SECONDS} s and was killed\n{_end(text)}")
@@ -137,6 +166,22 @@ def initramfs_root(material, folder):
     boot.attach(main, "old_disk")
     boot.attach(spare, "new_disk")
     text = boot.console("panic=-1")
+    _booted(text, material)
+    check_set(main, spare)
+
+
+def initramfs_late(material, folder):
+    """The same with a spare that is attached when the initramfs has missed it."""
+    main, spare = material.copy("root.main", folder), material.copy("root.spare", folder)
+    boot = _Boot(material, folder)
+    boot.attach(main, "old_disk")
+    text = boot.console("panic=-1", until="no device holds the spare", react=lambda: boot.plug(spare, "new_disk"))
+    expect(text, "no device holds the spare", r"blocks remapped")
+    _booted(text, material)
+    check_set(main, spare)
+
+
+def _booted(text, material):
     remapped = material.remapped["root"]
     expect(
         text,
@@ -149,7 +194,6 @@ def initramfs_root(material, folder):
         r"^boot-test: end$",
         r"reboot: Power down",
     )
-    check_set(main, spare)
 
 
 def initramfs_spare_absent(material, folder):
@@ -227,6 +271,7 @@ def systemd(material, folder):
 CASES = {
     "initramfs-made": initramfs_made,
     "initramfs-root": initramfs_root,
+    "initramfs-late-disk": initramfs_late,
     "initramfs-spare-absent": initramfs_spare_absent,
     "initramfs-other-spare": initramfs_other_spare,
     "systemd": systemd,
