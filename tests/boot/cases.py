@@ -80,23 +80,28 @@ class _Boot:
         """Attaches a disk to the running guest, by QEMU's monitor."""
         words = f"drive_add 0 file={image},format=raw,if=none,id=late\n"
         words += f"device_add virtio-blk-pci,drive=late,serial={serial},bus=plug\n"
+        answer = b""
         with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.settimeout(60)
             monitor.connect(str(self.folder / "monitor"))
             monitor.sendall(words.encode())
-            # Its prompt after each word: both were carried out.
-            answer = b""
+            # Its prompt comes before, between and behind the two.
             while answer.count(b"(qemu)") < 3:
-                answer += monitor.recv(4096)
+                part = monitor.recv(4096)
+                if not part:
+                    raise ConnectionError(f"QEMU's monitor ended: {answer!r}")
+                answer += part
 
     def console(self, parameters, until=None, react=None):
         """Boots to the end, or until the console shows `until`, unless `react` is to be called then; the console's text."""
         command = [
-            # The machine is as in tools/guest/runner/qemu.py.
+            # One processor and no device that is not needed: a second processor and the disk
+            # controllers of q35 cost the emulator a third more.
             "unshare", "--pid", "--fork", "--kill-child",
-            "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off",
-            "-smp", "2", "-m", "768", "-display", "none", "-serial", "stdio",
+            "qemu-system-x86_64", "-machine", "q35,sata=off,usb=off,smbus=off", "-nodefaults", "-accel", "tcg",
+            "-cpu", "max", "-m", "768", "-display", "none", "-serial", "stdio",
             "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off", "-device", "pcie-root-port,id=plug",
-            "-no-reboot", "-nic", "none",
+            "-no-reboot",
             "-kernel", self.material.folder / "initrd" / "vmlinuz",
             "-initrd", self.material.folder / "initrd" / "initrd.img",
             "-append", f"console=ttyS0 root=/dev/mapper/root ro loglevel=5 mitigations=off tsc=reliable {parameters}",
@@ -227,7 +232,7 @@ def systemd(material, folder):
     UUID that is not configured keep nobody from booting; at shutdown the set is removed once it is unmounted."""
     main, spare = material.copy("data.main", folder), material.copy("data.spare", folder)
     done = subprocess.run(
-        [PROJECT / "tools/guest/run", "uml-debug", "--timeout", str(SECONDS), "--skip-leak-scan",
+        ["setpriv", "--pdeathsig", "TERM", PROJECT / "tools/guest/run", "uml-debug", "--timeout", str(SECONDS), "--skip-leak-scan",
          "--image", main, "--image", spare, "--disk", "8M", "--init", "/project/tests/boot/systemd-first",
          "--result-dir", folder, "--", "systemd"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
@@ -254,7 +259,6 @@ def systemd(material, folder):
         rf"^boot-test: failed {absent} {unknown}$",
         r"^boot-test: end$",
         r"^mnt-data.mount: Deactivated successfully",
-        r"sparectl\[\d+\]: data: removed$",
         rf"^{data}: Deactivated successfully",
         r"^boot-test: mapped devices at the end: none$",
         r"reboot: Power down",
@@ -264,6 +268,8 @@ def systemd(material, folder):
         rf"absent: no device holds the spare of set {uuids['ABSENT_UUID']}: attach it, or correct UUID in absent.conf",
     ):
         expect_count(text, rf"^boot-test: journal: sparectl: {sentence}$", 1)
+    # By way of the journal, hence at any place among systemd's own lines.
+    expect_count(text, r"sparectl\[\d+\]: data: removed$", 1)
     expect_count(text, r"sparectl: .*failed", 0)
     check_set(main, spare)
 
