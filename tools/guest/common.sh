@@ -4,6 +4,7 @@
 #
 # Everything that is made lives under $CACHE, outside the checkout:
 #   root/KEY           the Debian 13 tree: toolchain and guests' root in one
+#   root/KEY.boot-layer  packages that the boot test puts over it
 #   sources/VERSION    unpacked kernel sources
 #   stock/VERSION      Debian's own kernel image, modules and symbol versions
 #   kernels/KIND-KEY   kernel build folders; each doubles as a KDIR

@@ -71,6 +71,7 @@ class Job:
         self.log = self.results / "console.log" if arguments.result_dir else self.folder / "console.log"
         self.disks = self._disks(arguments)
         self.leak_scan = not arguments.skip_leak_scan
+        self.init = arguments.init or ""
         self.command = arguments.command
 
     def _make(self, name):
@@ -124,6 +125,7 @@ class Job:
             f"GUEST_RESULT_DISK={result_disk}\n"
             f"GUEST_LEAK_SCAN={'yes' if self.leak_scan else ''}\n"
             f"GUEST_TREE='{self.tree}'\n"
+            f"GUEST_INIT='{self.init}'\n"
         )
 
     def assembled(self, results, *command):

@@ -37,7 +37,8 @@ impl Mapper for Dmsetup {
     }
 
     fn remove(&self, name: &str) -> Result<(), Failure> {
-        run(&["remove", name]).map(drop)
+        // Whoever looks at a device that was just unmounted, as udev does, holds it for a moment.
+        run(&["remove", "--retry", name]).map(drop)
     }
 
     fn exists(&self, name: &str) -> Result<bool, Failure> {

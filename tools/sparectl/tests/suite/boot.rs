@@ -22,7 +22,8 @@ fn every_command_line_is_accepted() {
         let lines = content.lines().filter(|line| !line.starts_with('#'));
         for line in lines.filter_map(|line| line.split_once("sparectl ").map(|(_, rest)| rest)) {
             let line = line
-                .trim_end_matches("; then")
+                .trim_end_matches(" 2>&1) || true")
+                .replace("${WAIT}", "60")
                 .replace("%i", "6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111");
             let words: Vec<&str> = line.split_whitespace().collect();
             verbs.push(words[0].to_owned());
