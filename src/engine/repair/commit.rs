@@ -27,6 +27,11 @@ impl Engine {
         for change in job.changes.iter() {
             let record = change.record;
             let old = self.lookup.entry(record.lbn);
+            if committed {
+                job.outcome.note(job.request.kind, &record);
+            } else if job.request.kind.is_order() {
+                job.outcome.failed += 1;
+            }
             if let (false, false, Some(entry)) = (committed, change.new_slot, old) {
                 // Only the record was to change: that sectors are lost or healed, or that main, which holds the same
                 // as the slot, serves the block. What the table says stays true until that is tried again.

@@ -193,12 +193,13 @@ impl Engine {
         let id = request.id;
         if request.kind.is_order() {
             let result = match (answer, result) {
-                (Answer::Complete, Ok(())) => Ok(outcome),
+                (Answer::Complete, Ok(())) => Ok(()),
                 (Answer::Complete, Err(class)) => Err(OrderError::Failed(class)),
                 (Answer::Resubmit | Answer::Requeue, _) => Err(OrderError::Suspended),
             };
             return Action::Answered {
                 request: id,
+                outcome,
                 result,
             };
         }

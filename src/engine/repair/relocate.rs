@@ -217,7 +217,6 @@ impl Engine {
             new_slot,
             new_entry,
         };
-        Self::note_outcome(job, mask);
         // The job asks for a commit before its list is full.
         if job.changes.push_within_capacity(change).is_ok() {
             self.kept_entries += u64::from(new_entry);
