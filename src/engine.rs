@@ -355,6 +355,9 @@ impl Engine {
                 break;
             }
         }
+        if self.checkpoint.is_idle() {
+            self.lookup.sweep();
+        }
         self.note_health();
     }
 

@@ -44,7 +44,8 @@ impl Engine {
                 continue;
             }
             if record.is_returned() {
-                self.lookup.forget(record.lbn);
+                // A snapshot that is being written walks through the table.
+                self.lookup.forget(record.lbn, !self.checkpoint.is_idle());
                 self.counters.remapped = self.counters.remapped.saturating_sub(1);
                 if let Some(slot) = old.and_then(|old| old.slot) {
                     // The grace period that the job began with has waited for every bio on its way to the slot.

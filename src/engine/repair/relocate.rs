@@ -61,16 +61,12 @@ impl Engine {
 
     /// Takes a slot and writes the block to it.
     pub(super) fn allocate(&mut self, index: usize) {
-        let new_entry = self
-            .jobs
-            .get(index)
-            .is_some_and(|job| job.scratch.entry.is_none());
         self.count_bad_block(index);
         if self.must_not_move(index) {
             self.give_up_relocation(index);
             return;
         }
-        let slot = if self.entry_fits(new_entry) {
+        let slot = if self.entry_fits(index) {
             self.slots.allocate()
         } else {
             None
@@ -167,9 +163,8 @@ impl Engine {
         let Some(job) = self.jobs.get(index) else {
             return;
         };
-        let entry = job.scratch.entry;
         let valid = job.part(main_sectors).valid;
-        if self.must_not_move(index) || !self.entry_fits(entry.is_none()) {
+        if self.must_not_move(index) || !self.entry_fits(index) {
             self.give_up_relocation(index);
             return;
         }
@@ -197,9 +192,15 @@ impl Engine {
         self.settings.read_only || (self.main_errors.failing && stays)
     }
 
-    fn entry_fits(&self, new_entry: bool) -> bool {
+    /// Whether the table has room for the current block. While a snapshot is written, places that are given back
+    /// stay taken: no more blocks than the table has room for may be in the snapshot and the log behind its base.
+    fn entry_fits(&self, index: usize) -> bool {
         let capacity = self.set.map_or(0, |set| set.layout.capacity);
-        !new_entry || self.lookup.entries() + self.kept_entries < capacity
+        self.jobs.get(index).is_some_and(|job| {
+            job.scratch.entry.is_some()
+                || self.lookup.has_place(Lbn(job.lbn))
+                || self.lookup.entries() + self.kept_entries < capacity
+        })
     }
 
     /// Notes how the current block is served from now on, and goes on to the next.
