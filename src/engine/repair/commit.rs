@@ -93,5 +93,8 @@ impl Engine {
             job.result = Err(ErrorClass::Metadata);
             job.stopped = true;
         }
+        if core::mem::take(&mut job.scratch.asks_spare) {
+            self.spare_has_answered(index, committed);
+        }
     }
 }

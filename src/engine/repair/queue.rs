@@ -105,6 +105,7 @@ impl Engine {
         job.last = last;
         job.stopped = false;
         job.main_is_alive = false;
+        job.spare_is_alive = false;
         job.probes = 0;
         job.changes.clear();
         job.outcome = Outcome::default();
