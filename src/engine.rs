@@ -89,6 +89,8 @@ pub struct Engine {
     counters: Counters,
     /// Nothing of main could be read when it was last tried.
     main_is_gone: bool,
+    /// Nothing of the spare could be read when it was last tried.
+    spare_is_gone: bool,
     main_errors: MainErrors,
     /// The state that was last told of.
     told_health: Health,
@@ -146,6 +148,7 @@ impl Engine {
             notices: Notices::new(),
             counters: Counters::default(),
             main_is_gone: false,
+            spare_is_gone: false,
             main_errors: MainErrors::new(),
             told_health: Health::Ok,
             told_exhausted: false,
@@ -238,6 +241,7 @@ impl Engine {
             state: self.state,
             health: self.health(),
             main_is_gone: self.main_is_gone,
+            spare_is_gone: self.spare_is_gone,
             remapped: counters.remapped,
             poisoned: counters.poisoned,
             slots_used: self.slots.used(),
@@ -263,6 +267,7 @@ impl Engine {
             healed_blocks: counters.healed_blocks,
             not_remapped: counters.not_remapped,
             main_gone: counters.main_gone,
+            spare_gone: counters.spare_gone,
             copy_failures: counters.copy_failures,
             commit_timeouts: counters.commit_timeouts,
             uncommitted: self.lineage.broken,
@@ -354,6 +359,9 @@ impl Engine {
             if !progress {
                 break;
             }
+        }
+        if self.checkpoint.is_idle() {
+            self.lookup.sweep();
         }
         self.note_health();
     }

@@ -139,8 +139,10 @@ pub enum Action {
     Answered {
         /// Which.
         request: RequestId,
-        /// What became of its blocks, or what broke it off.
-        result: Result<Outcome, OrderError>,
+        /// What became of its blocks, as far as it came.
+        outcome: Outcome,
+        /// What broke it off, if anything.
+        result: Result<(), OrderError>,
     },
     /// Map a held bio again.
     Resubmit {

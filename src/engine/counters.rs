@@ -17,6 +17,7 @@ pub(super) struct Counters {
     pub(super) healed_blocks: u64,
     pub(super) not_remapped: u64,
     pub(super) main_gone: u64,
+    pub(super) spare_gone: u64,
     pub(super) copy_failures: u64,
     pub(super) commit_timeouts: u64,
     /// Blocks of the table with a slot.

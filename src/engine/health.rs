@@ -17,7 +17,8 @@ const TICKET: u32 = 1 << 17;
 pub enum Health {
     /// Nothing is wrong but what has been mended.
     Ok,
-    /// A copy of the metadata is out, or none can be written: what is served is served, but not as safely.
+    /// A copy of the metadata is out, none can be written, or nothing of the spare can be read: what is served is
+    /// served, but not as safely.
     Degraded,
     /// Main had more bad blocks in a minute than the table line allows: no more slots are taken for it unless asked for.
     Failing,
@@ -104,7 +105,7 @@ impl Engine {
             Health::ReadOnly
         } else if self.main_errors.failing {
             Health::Failing
-        } else if self.lineage.broken || members < self.copy_count() {
+        } else if self.spare_is_gone || self.lineage.broken || members < self.copy_count() {
             Health::Degraded
         } else {
             Health::Ok

@@ -166,18 +166,33 @@ impl Lookup {
 
     /// How the table serves a block; none means from main.
     pub(super) fn entry(&self, lbn: Lbn) -> Option<Entry> {
-        // A block that was given back to main keeps its place, with the value zero.
+        // The value zero stands for a block that was given back to main.
         self.table
             .get(lbn.0)
             .filter(|value| *value != 0)
             .map(unpack)
     }
 
-    /// Has main serve a block again. Its place is not free for another block before the next activation.
-    pub(super) fn forget(&self, lbn: Lbn) {
-        if self.table.get(lbn.0).is_some() {
-            self.table.put(lbn.0, 0);
+    /// Has main serve a block again. While somebody goes through the positions no entry may move, and the block keeps
+    /// its place until [`Lookup::sweep`].
+    pub(super) fn forget(&self, lbn: Lbn, keep_place: bool) {
+        if keep_place {
+            self.table.vacate(lbn.0);
+        } else {
+            self.table.remove(lbn.0);
         }
+    }
+
+    /// Frees the places that forgotten blocks have kept.
+    pub(super) fn sweep(&self) {
+        if self.table.has_vacant() {
+            self.table.sweep();
+        }
+    }
+
+    /// Whether an entry for this block needs no place that is not its own.
+    pub(super) fn has_place(&self, lbn: Lbn) -> bool {
+        self.table.has_place(lbn.0)
     }
 
     /// Makes an entry visible; false if the table is full.
@@ -188,7 +203,7 @@ impl Lookup {
         self.table.put(record.lbn.0, pack(record, uncommitted))
     }
 
-    /// Places of the table in use, those of blocks given back included.
+    /// Places of the table in use, those that forgotten blocks have kept included.
     pub(super) fn entries(&self) -> u64 {
         self.table.len()
     }

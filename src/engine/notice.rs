@@ -74,6 +74,8 @@ pub enum Notice {
     },
     /// Nothing of main can be read.
     MainGone,
+    /// Nothing of the spare can be read.
+    SpareGone,
     /// Main had more bad blocks in a minute than allowed.
     MainFailing {
         /// How many are allowed.
@@ -157,6 +159,10 @@ impl fmt::Display for Notice {
             Notice::MainGone => write!(
                 out,
                 "nothing of main can be read: it is taken for gone, and no block is remapped"
+            ),
+            Notice::SpareGone => write!(
+                out,
+                "nothing of the spare can be read: it is taken for gone, and no block on it is recorded as lost"
             ),
             Notice::MainFailing { allowed } => write!(
                 out,

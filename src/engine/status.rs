@@ -30,6 +30,8 @@ pub struct Status {
     pub health: Health,
     /// Nothing of main could be read when it was last tried.
     pub main_is_gone: bool,
+    /// Nothing of the spare could be read when it was last tried.
+    pub spare_is_gone: bool,
     /// Blocks served by a slot.
     pub remapped: u64,
     /// Blocks with a poisoned sector.
@@ -78,6 +80,8 @@ pub struct Status {
     pub not_remapped: u64,
     /// Requests that failed because nothing of main could be read.
     pub main_gone: u64,
+    /// Requests that failed because nothing of the spare could be read.
+    pub spare_gone: u64,
     /// Times a copy was left out.
     pub copy_failures: u64,
     /// Metadata writes that took too long.

@@ -105,6 +105,7 @@ impl Spare {
             ("healed_blocks", status.healed_blocks),
             ("not_remapped", status.not_remapped),
             ("main_gone", status.main_gone),
+            ("spare_gone", status.spare_gone),
             ("memory_bytes", status.memory_bytes),
         ] {
             reply.put(fmt!("{name} {value}\n"));

@@ -3,7 +3,12 @@
 //! Orders: messages that have blocks moved or tested, or the metadata written.
 //!
 //! An order goes to the engine in portions, since the blocks of a portion are held from users meanwhile. One order
-//! runs at a time. Whoever sent it may be killed: its portion is then finished and nobody hears of it.
+//! runs at a time. Whoever sent it may be killed: its portion is then finished, and the log says what became of it.
+//!
+//! device-mapper hands a reply out only if the message succeeds. So the counts of an order that is broken off are in
+//! the sentence that says why.
+
+mod counts;
 
 use kernel::{
     new_mutex,
@@ -31,12 +36,14 @@ use crate::{
         SECTORS_PER_BLOCK, //
     },
     kern::{
+        info_limited,
         Gate,
         Plain, //
     },
 };
 
 use super::Spare;
+use counts::Counts;
 
 /// The number that orders have at the engine; those of bios are far below.
 const ORDER: RequestId = RequestId(u32::MAX);
@@ -63,9 +70,16 @@ struct OrderState {
     /// From the moment it is pending until it is answered.
     running: bool,
     answer: Option<Answer>,
+    /// Whoever waited for the answer was killed; what it was about, for the log.
+    given_up: Option<RequestKind>,
 }
 
-type Answer = core::result::Result<Outcome, OrderError>;
+/// What the engine has said of a portion.
+#[derive(Clone, Copy)]
+struct Answer {
+    outcome: Outcome,
+    result: core::result::Result<(), OrderError>,
+}
 
 impl Orders {
     /// None.
@@ -78,6 +92,7 @@ impl Orders {
                     pending: None,
                     running: false,
                     answer: None,
+                    given_up: None,
                 },
                 "dm_spare::orders"
             ),
@@ -89,12 +104,26 @@ impl Orders {
         self.state.lock().pending.take()
     }
 
-    /// The engine has answered. Called by the worker.
-    pub(crate) fn answered(&self, answer: Answer) {
+    /// The engine has answered; says what the order was about if nobody waits for that any more.
+    fn answered(&self, answer: Answer) -> Option<RequestKind> {
         let mut state = self.state.lock();
-        state.answer = Some(answer);
         state.running = false;
-        self.answer_is_here.open();
+        let given_up = state.given_up.take();
+        if given_up.is_none() {
+            state.answer = Some(answer);
+            self.answer_is_here.open();
+        }
+        given_up
+    }
+
+    /// Whoever sent the order will not wait: its answer, should it be here by now.
+    fn give_up(&self, kind: RequestKind) -> Option<Answer> {
+        let mut state = self.state.lock();
+        let answer = state.answer.take();
+        if answer.is_none() {
+            state.given_up = Some(kind);
+        }
+        answer
     }
 
     /// Begins a message; none while another one is being answered, or has left a portion behind.
@@ -151,7 +180,10 @@ impl Spare {
                 "message `{name}` asks for {count} blocks: ask for at most {BLOCKS_MAXIMUM} at a time, or use sparectl"
             )));
         }
-        let taken = this.orders.take().map_err(|reason| reason.say(name, first))?;
+        let taken = this
+            .orders
+            .take()
+            .map_err(|reason| reason.say(name, first, None))?;
         let mut total = Outcome::default();
         let mut block = first;
         while block < end {
@@ -162,36 +194,32 @@ impl Spare {
                 .saturating_mul(SECTORS_PER_BLOCK)
                 .min(this.main.sectors().saturating_sub(sector));
             // CAST: a portion has far less than 2^32 sectors.
-            let outcome = Self::order(this, &taken, kind, sector, sectors as u32)
-                .map_err(|reason| reason.say(name, block))?;
-            total.moved = total.moved.saturating_add(outcome.moved);
-            total.unchanged = total.unchanged.saturating_add(outcome.unchanged);
-            total.lost = total.lost.saturating_add(outcome.lost);
-            total.failed = total.failed.saturating_add(outcome.failed);
+            let (outcome, result) = Self::order(this, &taken, kind, sector, sectors as u32);
+            total.add(&outcome);
+            if let Err(reason) = result {
+                let end = first.saturating_add(total.blocks());
+                return Err(reason.say(name, end, Some(Counts(kind, total))));
+            }
             block = block.saturating_add(portion);
         }
-        match kind {
-            RequestKind::Test => reply.put(fmt!(
-                "good {}\nrepaired {}\nlost {}\nfailed {}\n",
-                total.unchanged,
-                total.moved,
-                total.lost,
-                total.failed
-            )),
-            RequestKind::Unremap => reply.put(fmt!(
-                "returned {}\nunchanged {}\nfailed {}\n",
-                total.moved,
-                total.unchanged,
-                total.failed
-            )),
-            _ => reply.put(fmt!(
-                "remapped {}\nunchanged {}\nfailed {}\n",
-                total.moved,
-                total.unchanged,
-                total.failed
-            )),
-        }
+        Counts(kind, total).reply(reply);
         Ok(())
+    }
+
+    /// The engine has answered. Called by the worker.
+    pub(super) fn order_answered(
+        &self,
+        outcome: Outcome,
+        result: core::result::Result<(), OrderError>,
+    ) {
+        if let Some(kind) = self.orders.answered(Answer { outcome, result }) {
+            // One kill, one line; but whoever kills many must not fill the log.
+            info_limited!(
+                "{}: the last portion of the message that was given up: {}\n",
+                self.name,
+                Plain(&Counts(kind, outcome))
+            );
+        }
     }
 
     /// Writes a checkpoint to every copy, and replies with its number and the copies that have it.
@@ -199,9 +227,13 @@ impl Spare {
         this: ArcBorrow<'_, Self>,
         reply: &mut Reply<'_>,
     ) -> core::result::Result<(), MessageError> {
-        let taken = this.orders.take().map_err(|reason| reason.say("sync", 0))?;
+        let taken = this
+            .orders
+            .take()
+            .map_err(|reason| reason.say("sync", 0, None))?;
         Self::order(this, &taken, RequestKind::Sync, 0, 0)
-            .map_err(|reason| reason.say("sync", 0))?;
+            .1
+            .map_err(|reason| reason.say("sync", 0, None))?;
         let status = this.core.lock().engine.snapshot();
         reply.put(fmt!(
             "tid {}\ncopies {}/{}\n",
@@ -212,19 +244,21 @@ impl Spare {
         Ok(())
     }
 
-    /// Has the engine do one portion, and waits for its answer. Sleeps, killably.
+    /// Has the engine do one portion, and waits for its answer: what became of its blocks, as far as that is known,
+    /// and what broke it off, if anything. Sleeps, killably.
     fn order(
         this: ArcBorrow<'_, Self>,
         taken: &Taken<'_>,
         kind: RequestKind,
         sector: u64,
         sectors: u32,
-    ) -> core::result::Result<Outcome, Broken> {
+    ) -> (Outcome, core::result::Result<(), Broken>) {
+        let none = Outcome::default();
         if this.options.read_only {
-            return Err(Broken::ReadOnly);
+            return (none, Err(Broken::ReadOnly));
         }
         if this.core.lock().engine.snapshot().state != State::Active {
-            return Err(Broken::Answer(OrderError::Suspended));
+            return (none, Err(Broken::Answer(OrderError::Suspended)));
         }
         let request = Request {
             id: ORDER,
@@ -236,12 +270,15 @@ impl Spare {
         };
         taken.0.place(request);
         this.worker.enqueue(this);
-        this.orders
-            .answer_is_here
-            .wait_killable()
-            .map_err(|_| Broken::Killed)?;
-        let answer = this.orders.state.lock().answer.take();
-        answer.ok_or(Broken::Killed)?.map_err(Broken::Answer)
+        let killed = this.orders.answer_is_here.wait_killable().is_err();
+        match this.orders.give_up(kind) {
+            None => (none, Err(Broken::Killed { at_work: true })),
+            Some(Answer { outcome, result }) => {
+                let result = result.map_err(Broken::Answer);
+                let killed = killed.then_some(Err(Broken::Killed { at_work: false }));
+                (outcome, result.and(killed.unwrap_or(Ok(()))))
+            }
+        }
     }
 }
 
@@ -249,13 +286,18 @@ impl Spare {
 enum Broken {
     ReadOnly,
     Busy,
-    Killed,
+    /// Its sender was killed; the portion at work is still finished.
+    Killed {
+        at_work: bool,
+    },
     Answer(OrderError),
 }
 
 impl Broken {
-    /// The sentence about message `name`, which came as far as `block`.
-    fn say(self, name: &str, block: u64) -> MessageError {
+    /// The sentence about message `name`, which came as far as `block`, and what became of the blocks before.
+    fn say(self, name: &str, block: u64, counts: Option<Counts>) -> MessageError {
+        let before = Before(counts);
+        let before = Plain(&before);
         match self {
             Self::ReadOnly => MessageError::new(
                 EROFS,
@@ -265,23 +307,40 @@ impl Broken {
                 EBUSY,
                 fmt!("message `{name}` came while another one is at work: send it again later"),
             ),
-            Self::Killed => MessageError::new(
+            Self::Killed { at_work: true } => MessageError::new(
                 EINTR,
-                fmt!("message `{name}` was given up at block {block}, because its sender was killed"),
+                fmt!("message `{name}` was given up at block {block}, because its sender was killed; the portion at work is still finished{before}"),
+            ),
+            Self::Killed { at_work: false } => MessageError::new(
+                EINTR,
+                fmt!("message `{name}` was given up at block {block}, because its sender was killed{before}"),
             ),
             Self::Answer(OrderError::Suspended) => MessageError::new(
                 EAGAIN,
-                fmt!("message `{name}` stopped at block {block}, because the device is suspended: resume it and send the message again"),
+                fmt!("message `{name}` stopped at block {block}, because the device is suspended: resume it and send the message again{before}"),
             ),
             Self::Answer(OrderError::Failed(class)) => MessageError::new(
                 EIO,
                 fmt!(
-                    "message `{}` stopped at block {} after {}: see the messages before this one",
+                    "message `{}` stopped at block {} after {}: see the messages before this one{}",
                     name,
                     block,
-                    Plain(&class)
+                    Plain(&class),
+                    before
                 ),
             ),
+        }
+    }
+}
+
+/// The end of a sentence: what became of the blocks until then.
+struct Before(Option<Counts>);
+
+impl core::fmt::Display for Before {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match &self.0 {
+            Some(counts) => write!(out, "; until then: {counts}"),
+            None => Ok(()),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Spare {
         } else {
             "failing"
         };
-        let spare = if active(status) && good == 0 {
+        let spare = if status.spare_is_gone || (active(status) && good == 0) {
             "failed"
         } else if status.slot_errors != 0 || status.copy_failures != 0 {
             "failing"

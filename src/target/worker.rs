@@ -193,7 +193,11 @@ impl Spare {
                 }
             }
             // Only one order is ever with the engine.
-            Action::Answered { request: _, result } => this.orders.answered(result),
+            Action::Answered {
+                request: _,
+                outcome,
+                result,
+            } => this.order_answered(outcome, result),
             Action::Resubmit { request } => {
                 if let Some(bio) = this.take_request(request) {
                     Self::resubmit(this, bio);

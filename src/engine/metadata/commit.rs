@@ -340,6 +340,7 @@ impl Engine {
         self.commit.told = false;
         if committed {
             self.marker_failed = false;
+            self.spare_is_gone = false;
         }
         for index in 0..self.jobs.len() {
             let joined = self

@@ -238,7 +238,7 @@ impl Engine {
                 continue;
             }
             if record.is_returned() {
-                self.lookup.forget(record.lbn);
+                self.lookup.forget(record.lbn, false);
             } else if !self.lookup.publish(&record, false) {
                 return Err(Refusal::TableFull);
             }

@@ -27,6 +27,11 @@ impl Engine {
         for change in job.changes.iter() {
             let record = change.record;
             let old = self.lookup.entry(record.lbn);
+            if committed {
+                job.outcome.note(job.request.kind, &record);
+            } else if job.request.kind.is_order() {
+                job.outcome.failed += 1;
+            }
             if let (false, false, Some(entry)) = (committed, change.new_slot, old) {
                 // Only the record was to change: that sectors are lost or healed, or that main, which holds the same
                 // as the slot, serves the block. What the table says stays true until that is tried again.
@@ -39,7 +44,8 @@ impl Engine {
                 continue;
             }
             if record.is_returned() {
-                self.lookup.forget(record.lbn);
+                // A snapshot that is being written walks through the table.
+                self.lookup.forget(record.lbn, !self.checkpoint.is_idle());
                 self.counters.remapped = self.counters.remapped.saturating_sub(1);
                 if let Some(slot) = old.and_then(|old| old.slot) {
                     // The grace period that the job began with has waited for every bio on its way to the slot.
@@ -86,6 +92,9 @@ impl Engine {
         if !committed && job.request.kind != RequestKind::Read {
             job.result = Err(ErrorClass::Metadata);
             job.stopped = true;
+        }
+        if core::mem::take(&mut job.scratch.asks_spare) {
+            self.spare_has_answered(index, committed);
         }
     }
 }

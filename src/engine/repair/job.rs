@@ -84,6 +84,34 @@ pub(super) struct Part {
     pub(super) valid: u8,
 }
 
+/// Slots that may fail for one block before the spare is asked whether it takes writes at all.
+pub(super) const SUSPECTS_MAXIMUM: usize = 8;
+
+/// Slots that could not be written. They stay taken until it is known whether they or the spare are to blame.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Suspects {
+    slots: [Option<Slot>; SUSPECTS_MAXIMUM],
+}
+
+impl Suspects {
+    /// Adds a slot; how many there are now.
+    pub(super) fn add(&mut self, slot: Slot) -> usize {
+        if let Some(place) = self.slots.iter_mut().find(|place| place.is_none()) {
+            *place = Some(slot);
+        }
+        self.slots.iter().flatten().count()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.iter().flatten().next().is_none()
+    }
+
+    /// Takes all of them.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Slot> {
+        core::mem::take(&mut self.slots).into_iter().flatten()
+    }
+}
+
 /// What is known of the current block.
 #[derive(Clone, Copy)]
 pub(super) struct Scratch {
@@ -98,8 +126,12 @@ pub(super) struct Scratch {
     pub(super) good: u8,
     /// The slot that is being written.
     pub(super) slot: Option<Slot>,
-    /// Slots that could not be written.
-    pub(super) bad_slots: u32,
+    /// Slots that could not be written, and may be bad.
+    pub(super) suspects: Suspects,
+    /// The spare is being asked by a commit whether it takes writes at all.
+    pub(super) asks_spare: bool,
+    /// It has said so once, and the block has a second chance.
+    pub(super) asked_spare: bool,
     /// Relocate after the scatter.
     pub(super) relocate: bool,
     /// Main has failed at this block, which is still to be counted.
@@ -117,7 +149,9 @@ impl Scratch {
             at: 0,
             good: 0,
             slot: None,
-            bad_slots: 0,
+            suspects: Suspects::default(),
+            asks_spare: false,
+            asked_spare: false,
             relocate: false,
             main_failed: false,
             sum: None,
@@ -144,7 +178,9 @@ pub(in super::super) struct Job {
     pub(super) last: u64,
     /// Something of main could be read or written since it last failed.
     pub(super) main_is_alive: bool,
-    /// Places of main that were tried.
+    /// Something of the spare could be read or written since a slot last failed.
+    pub(super) spare_is_alive: bool,
+    /// Places of the leg that last failed that were tried.
     pub(super) probes: usize,
     /// The blocks before were dealt with; the rest must not be.
     pub(super) stopped: bool,
@@ -176,6 +212,7 @@ impl Job {
             lbn: 0,
             last: 0,
             main_is_alive: false,
+            spare_is_alive: false,
             probes: 0,
             stopped: false,
             scratch: Scratch::new(None),
@@ -193,6 +230,12 @@ impl Job {
     pub(super) fn main_has_failed(&mut self) {
         self.scratch.main_failed = true;
         self.main_is_alive = false;
+        self.probes = 0;
+    }
+
+    /// The slot of the current block has failed: as above, for the spare.
+    pub(super) fn spare_has_failed(&mut self) {
+        self.spare_is_alive = false;
         self.probes = 0;
     }
 

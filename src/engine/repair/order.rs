@@ -8,21 +8,50 @@
 
 use super::job::{Job, Phase};
 use crate::engine::action::{Leg, Operation};
+use crate::engine::format::Record;
 use crate::engine::status::State;
 use crate::engine::units::{Lbn, SECTOR_BYTES};
 use crate::engine::{Engine, ErrorClass, Request, RequestKind};
 
-/// What became of the blocks of an order.
+/// What became of the blocks of an order, each of which counts once, when that is certain: a block that has moved
+/// counts when its record is committed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
     /// Blocks that are served elsewhere now: moved to a slot, or given back to main.
     pub moved: u32,
     /// Blocks that were as they should be.
     pub unchanged: u32,
-    /// Blocks with at least one lost sector.
+    /// Of a test, blocks with at least one lost sector; of a remap, blocks of which nothing is left to be moved.
     pub lost: u32,
     /// Blocks with which it could not be done.
     pub failed: u32,
+}
+
+impl Outcome {
+    /// All blocks that were dealt with.
+    pub fn blocks(&self) -> u64 {
+        [self.moved, self.unchanged, self.lost, self.failed]
+            .iter()
+            .fold(0, |sum: u64, count| sum.saturating_add((*count).into()))
+    }
+
+    /// Adds what became of further blocks.
+    pub fn add(&mut self, other: &Self) {
+        self.moved = self.moved.saturating_add(other.moved);
+        self.unchanged = self.unchanged.saturating_add(other.unchanged);
+        self.lost = self.lost.saturating_add(other.lost);
+        self.failed = self.failed.saturating_add(other.failed);
+    }
+
+    /// Notes how a block is recorded after an order of this kind; not at all for a bio.
+    pub(super) fn note(&mut self, kind: RequestKind, record: &Record) {
+        match kind {
+            RequestKind::Test if record.mask != 0 => self.lost += 1,
+            RequestKind::Remap if record.slot.is_none() => self.lost += 1,
+            RequestKind::Test | RequestKind::Remap | RequestKind::Unremap => self.moved += 1,
+            _ => {}
+        }
+    }
 }
 
 /// Why an order came to nothing, or was broken off.
@@ -66,6 +95,7 @@ impl Engine {
                 self.read_whole(index);
                 return;
             }
+            (RequestKind::Remap, Some(entry)) if entry.slot.is_none() => job.outcome.lost += 1,
             // Main cannot be given what is lost.
             (RequestKind::Unremap, Some(_)) => job.outcome.failed += 1,
             _ => job.outcome.unchanged += 1,
@@ -171,15 +201,6 @@ impl Engine {
                 self.ordered_block_failed(index);
             }
             Err(class) => self.abort(index, class),
-        }
-    }
-
-    /// Notes in the outcome of an order that a block is served elsewhere now, `mask` of it being lost.
-    pub(super) fn note_outcome(job: &mut Job, mask: u8) {
-        match job.request.kind {
-            RequestKind::Test if mask != 0 => job.outcome.lost += 1,
-            RequestKind::Test | RequestKind::Remap | RequestKind::Unremap => job.outcome.moved += 1,
-            _ => {}
         }
     }
 }

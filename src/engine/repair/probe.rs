@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Telling a bad block from a main that is gone.
+//! Telling a bad block from a device that is gone.
 //!
 //! A device that has died or was taken offline fails everything with the same status as a bad sector. Before an
-//! error of main is the reason for a change, something else is read from main: its first, middle
-//! and last block, as far as the block in question is another. If none of them can be read main is taken for gone:
-//! the request fails and nothing is recorded, so that all is well once main is back.
+//! error of main is the reason for a change, and before a block whose slot cannot be read is recorded as lost,
+//! something else is read from that device: its first, middle and last block, as far as the block in question is
+//! another. If none of them can be read the device is taken for gone: the request fails and nothing is recorded, so
+//! that all is well once the device is back.
+//!
+//! That a slot cannot be written is no reason to ask: writing the next one shows as much. See `relocate`.
 
 use super::job::Phase;
+use super::steps::place;
 use crate::engine::action::{Leg, Operation};
 use crate::engine::notice::Notice;
-use crate::engine::units::Lbn;
+use crate::engine::units::{Lbn, SECTORS_PER_BLOCK};
 use crate::engine::{Engine, ErrorClass};
 
 impl Engine {
@@ -20,20 +24,35 @@ impl Engine {
         job.is_some_and(|job| !job.main_is_alive && job.scratch.entry.is_none())
     }
 
-    /// Reads the next place of main that could show it; the buffer's content is lost.
-    pub(super) fn probe_main(&mut self, index: usize) {
-        let last = self.main_blocks().saturating_sub(1);
-        let sectors = self.settings.main_logical_block_sectors;
+    /// Whether the device that the current block was read from has to show that it is alive.
+    pub(super) fn source_is_in_doubt(&self, index: usize) -> bool {
+        let job = self.jobs.get(index);
+        let on_slot = job.is_some_and(|job| {
+            !job.spare_is_alive && job.scratch.entry.is_some_and(|entry| entry.slot.is_some())
+        });
+        on_slot || self.main_is_in_doubt(index)
+    }
+
+    /// Reads the next place that could show that the device of the current block is alive; the buffer's content is
+    /// lost.
+    pub(super) fn probe_source(&mut self, index: usize) {
+        let settings = self.settings;
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
-        let places = [0, last / 2, last];
-        while let Some(place) = places.get(job.probes) {
+        let (leg, own) = place(job.lbn, job.scratch.entry.and_then(|entry| entry.slot));
+        let (all, sectors) = match leg {
+            Leg::Main => (settings.main_sectors, settings.main_logical_block_sectors),
+            Leg::Spare => (settings.spare_sectors, settings.spare_logical_block_sectors),
+        };
+        let last = all.div_ceil(SECTORS_PER_BLOCK).saturating_sub(1);
+        let places = [0, last / 2, last].map(|block| Lbn(block).first_sector());
+        while let Some(sector) = places.get(job.probes).copied() {
             job.probes += 1;
-            if *place != job.lbn {
+            if sector != own {
                 let operation = Operation::Read {
-                    leg: Leg::Main,
-                    sector: Lbn(*place).first_sector(),
+                    leg,
+                    sector,
                     sectors,
                     within: 0,
                 };
@@ -43,31 +62,55 @@ impl Engine {
         }
         if last == 0 {
             // There is no other block to ask.
-            self.main_has_answered(index);
+            self.source_has_answered(index);
             return;
         }
-        self.counters.main_gone += 1;
-        if !core::mem::replace(&mut self.main_is_gone, true) {
-            self.notices.push(Notice::MainGone);
+        if leg == Leg::Main {
+            self.counters.main_gone += 1;
+            if !core::mem::replace(&mut self.main_is_gone, true) {
+                self.notices.push(Notice::MainGone);
+            }
+        } else {
+            self.counters.spare_gone += 1;
+            if !core::mem::replace(&mut self.spare_is_gone, true) {
+                self.notices.push(Notice::SpareGone);
+            }
         }
         self.abort(index, ErrorClass::Media);
     }
 
     pub(super) fn probe_done(&mut self, index: usize, result: Result<(), ErrorClass>) {
         match result {
-            Ok(()) => self.main_has_answered(index),
-            Err(ErrorClass::Media) => self.probe_main(index),
+            Ok(()) => self.source_has_answered(index),
+            Err(ErrorClass::Media) => self.probe_source(index),
             Err(class) => self.abort(index, class),
         }
     }
 
-    /// Main is alive: goes on where the doubt arose.
-    fn main_has_answered(&mut self, index: usize) {
-        self.main_is_gone = false;
+    /// The device that the current block is on has done what it was asked for.
+    pub(super) fn source_is_seen(&mut self, index: usize) {
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };
-        job.main_is_alive = true;
+        match job.scratch.entry {
+            None => {
+                job.main_is_alive = true;
+                self.main_is_gone = false;
+            }
+            Some(entry) if entry.slot.is_some() => {
+                job.spare_is_alive = true;
+                self.spare_is_gone = false;
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The device is alive: goes on where the doubt arose.
+    fn source_has_answered(&mut self, index: usize) {
+        self.source_is_seen(index);
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
         if job.request.kind.salvages() {
             self.poison_whole(index);
         } else if job.scratch.relocate {

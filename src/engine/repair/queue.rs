@@ -105,6 +105,7 @@ impl Engine {
         job.last = last;
         job.stopped = false;
         job.main_is_alive = false;
+        job.spare_is_alive = false;
         job.probes = 0;
         job.changes.clear();
         job.outcome = Outcome::default();
@@ -193,12 +194,13 @@ impl Engine {
         let id = request.id;
         if request.kind.is_order() {
             let result = match (answer, result) {
-                (Answer::Complete, Ok(())) => Ok(outcome),
+                (Answer::Complete, Ok(())) => Ok(()),
                 (Answer::Complete, Err(class)) => Err(OrderError::Failed(class)),
                 (Answer::Resubmit | Answer::Requeue, _) => Err(OrderError::Suspended),
             };
             return Action::Answered {
                 request: id,
+                outcome,
                 result,
             };
         }

@@ -1,8 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Moving a block to a slot.
+//!
+//! A slot that cannot be written is called bad only when it is certain that the spare is not to blame: when another
+//! slot has taken the block. If several have failed, the spare is asked whether it takes anything: by a commit, which
+//! needs no record. If that fails the spare is out of order, and no slot is to blame. If it succeeds, the failures may
+//! have been of a moment; the block has a second chance, and only what fails then is bad. Errors of other classes
+//! than the medium's blame no slot at all.
 
-use super::job::{Change, Phase, CHANGES_MAXIMUM};
+use super::job::{Change, Job, Phase, CHANGES_MAXIMUM, SUSPECTS_MAXIMUM};
 use crate::engine::action::{Leg, Operation};
 use crate::engine::block::clear_sectors;
 use crate::engine::format::Record;
@@ -10,8 +16,6 @@ use crate::engine::notice::Notice;
 use crate::engine::units::{Lbn, Slot};
 use crate::engine::{Engine, ErrorClass, RequestKind};
 
-/// Slots that may fail for one block before it is given up.
-const BAD_SLOTS_MAXIMUM: u32 = 8;
 /// Behind a bad slot the next one is tried this far away, then this times as far, and so on: what is bad on a disk
 /// lies together, and slots that were found bad before the device was created anew are all in front.
 const SKIP: u64 = 8;
@@ -20,7 +24,7 @@ impl Engine {
     /// Begins to move the current block of a write: first what the user does not overwrite.
     pub(super) fn begin_relocation(&mut self, index: usize) {
         if self.main_is_in_doubt(index) {
-            self.probe_main(index);
+            self.probe_source(index);
             return;
         }
         let main_sectors = self.settings.main_sectors;
@@ -61,21 +65,23 @@ impl Engine {
 
     /// Takes a slot and writes the block to it.
     pub(super) fn allocate(&mut self, index: usize) {
-        let new_entry = self
-            .jobs
-            .get(index)
-            .is_some_and(|job| job.scratch.entry.is_none());
         self.count_bad_block(index);
         if self.must_not_move(index) {
             self.give_up_relocation(index);
             return;
         }
-        let slot = if self.entry_fits(new_entry) {
+        let slot = if self.entry_fits(index) {
             self.slots.allocate()
         } else {
             None
         };
         let Some(slot) = slot else {
+            let suspects = |job: &Job| !job.scratch.suspects.is_empty();
+            if self.jobs.get(index).is_some_and(suspects) {
+                // There would be more, were these good.
+                self.spare_is_to_blame(index);
+                return;
+            }
             if !core::mem::replace(&mut self.told_exhausted, true) {
                 self.notices.push(Notice::SlotsExhausted);
             }
@@ -114,22 +120,24 @@ impl Engine {
         let slot = job.scratch.slot.take();
         match (result, slot) {
             (Ok(()), Some(slot)) => {
+                job.spare_is_alive = true;
+                self.spare_is_gone = false;
                 let mut mask = job.part(main_sectors).valid & !job.scratch.good;
                 if cfg!(seeded_bug = "poison_forgotten") {
                     mask = 0;
                 }
+                self.condemn_suspects(index);
                 self.change(index, Some(slot), mask, true);
             }
             (Err(ErrorClass::Media), Some(slot)) => {
                 self.counters.slot_errors += 1;
-                job.scratch.bad_slots += 1;
-                let give_up = job.scratch.bad_slots >= BAD_SLOTS_MAXIMUM;
-                let skipped = SKIP.saturating_pow(job.scratch.bad_slots);
+                let suspects = job.scratch.suspects.add(slot);
                 job.phase = Phase::Allocate;
-                self.slot_is_bad(slot);
-                self.slots.skip(skipped);
-                if give_up {
-                    self.give_up_relocation(index);
+                // CAST: at most eight.
+                self.slots.skip(SKIP.saturating_pow(suspects as u32));
+                // A spare that took no commit is asked at once.
+                if suspects >= SUSPECTS_MAXIMUM || self.lineage.broken {
+                    self.spare_is_to_blame(index);
                 }
             }
             (result, slot) => {
@@ -141,9 +149,42 @@ impl Engine {
         }
     }
 
-    fn slot_is_bad(&mut self, slot: Slot) {
-        self.slots.mark_bad(slot);
-        self.notices.push(Notice::SlotFailed { slot });
+    /// Has the spare show whether it takes writes, by a commit.
+    fn spare_is_to_blame(&mut self, index: usize) {
+        if let Some(job) = self.jobs.get_mut(index) {
+            job.scratch.asks_spare = true;
+            job.phase = Phase::Commit;
+        }
+    }
+
+    /// The spare has taken a commit or not, while the current block had not found a slot.
+    pub(super) fn spare_has_answered(&mut self, index: usize, takes_writes: bool) {
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        let again = core::mem::replace(&mut job.scratch.asked_spare, true);
+        if takes_writes && !again {
+            job.phase = Phase::Allocate;
+            self.release_slots_in_doubt(index);
+            return;
+        }
+        if takes_writes {
+            self.condemn_suspects(index);
+        } else {
+            self.release_slots_in_doubt(index);
+        }
+        self.give_up_relocation(index);
+    }
+
+    /// Leaves the slots that have failed for the current block out for as long as the engine lives.
+    fn condemn_suspects(&mut self, index: usize) {
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        for slot in job.scratch.suspects.take() {
+            self.slots.mark_bad(slot);
+            self.notices.push(Notice::SlotFailed { slot });
+        }
     }
 
     /// The block stays where it is: a read has got what there was, a write fails.
@@ -158,8 +199,8 @@ impl Engine {
 
     /// Nothing of the block could be read.
     pub(super) fn poison_whole(&mut self, index: usize) {
-        if self.main_is_in_doubt(index) {
-            self.probe_main(index);
+        if self.source_is_in_doubt(index) {
+            self.probe_source(index);
             return;
         }
         self.count_bad_block(index);
@@ -167,9 +208,8 @@ impl Engine {
         let Some(job) = self.jobs.get(index) else {
             return;
         };
-        let entry = job.scratch.entry;
         let valid = job.part(main_sectors).valid;
-        if self.must_not_move(index) || !self.entry_fits(entry.is_none()) {
+        if self.must_not_move(index) || !self.entry_fits(index) {
             self.give_up_relocation(index);
             return;
         }
@@ -197,9 +237,15 @@ impl Engine {
         self.settings.read_only || (self.main_errors.failing && stays)
     }
 
-    fn entry_fits(&self, new_entry: bool) -> bool {
+    /// Whether the table has room for the current block. While a snapshot is written, places that are given back
+    /// stay taken: no more blocks than the table has room for may be in the snapshot and the log behind its base.
+    fn entry_fits(&self, index: usize) -> bool {
         let capacity = self.set.map_or(0, |set| set.layout.capacity);
-        !new_entry || self.lookup.entries() + self.kept_entries < capacity
+        self.jobs.get(index).is_some_and(|job| {
+            job.scratch.entry.is_some()
+                || self.lookup.has_place(Lbn(job.lbn))
+                || self.lookup.entries() + self.kept_entries < capacity
+        })
     }
 
     /// Notes how the current block is served from now on, and goes on to the next.
@@ -217,7 +263,6 @@ impl Engine {
             new_slot,
             new_entry,
         };
-        Self::note_outcome(job, mask);
         // The job asks for a commit before its list is full.
         if job.changes.push_within_capacity(change).is_ok() {
             self.kept_entries += u64::from(new_entry);
@@ -230,20 +275,19 @@ impl Engine {
         };
     }
 
-    /// Gives back the slot that is being written.
-    pub(super) fn release_current_slot(&mut self, index: usize) {
-        let slot = self
-            .jobs
-            .get_mut(index)
-            .and_then(|job| job.scratch.slot.take());
-        if let Some(slot) = slot {
+    /// Gives back the slot that is being written, and those that have failed for the current block.
+    pub(super) fn release_slots_in_doubt(&mut self, index: usize) {
+        let Some(job) = self.jobs.get_mut(index) else {
+            return;
+        };
+        for slot in job.scratch.suspects.take().chain(job.scratch.slot.take()) {
             self.slots.release(slot);
         }
     }
 
     /// Forgets what a job has changed, which no commit has seen.
     pub(super) fn drop_changes(&mut self, index: usize) {
-        self.release_current_slot(index);
+        self.release_slots_in_doubt(index);
         let Some(job) = self.jobs.get_mut(index) else {
             return;
         };

@@ -47,7 +47,7 @@ impl Engine {
         match result {
             Ok(()) => {
                 job.scratch.good = job.scratch.needed;
-                self.main_is_seen(index);
+                self.source_is_seen(index);
                 self.source_is_read(index);
             }
             Err(ErrorClass::Media) => {
@@ -65,7 +65,9 @@ impl Engine {
                 job.scratch.relocate = true;
                 job.scratch.good = 0;
                 job.scratch.at = 0;
-                if !on_slot {
+                if on_slot {
+                    job.spare_has_failed();
+                } else {
                     job.main_has_failed();
                 }
                 if (if on_slot { slot_unit } else { main_unit }) == 1 {
@@ -114,7 +116,7 @@ impl Engine {
             Ok(()) => {
                 job.scratch.good |= sector_mask(job.scratch.at, 1);
                 self.counters.salvaged_sectors += 1;
-                self.main_is_seen(index);
+                self.source_is_seen(index);
             }
             Err(ErrorClass::Media) => {
                 count_read_error(&mut self.counters, job.scratch.entry.is_some());
@@ -141,9 +143,9 @@ impl Engine {
         } else if job.request.kind == RequestKind::Read {
             job.scratch.at = 0;
             job.phase = Phase::Scatter;
-        } else if job.scratch.relocate && job.scratch.good == 0 && self.main_is_in_doubt(index) {
+        } else if job.scratch.relocate && job.scratch.good == 0 && self.source_is_in_doubt(index) {
             // Nothing is in the buffer that reading something else could spoil.
-            self.probe_main(index);
+            self.probe_source(index);
         } else {
             self.gather(index, Phase::Merge);
         }

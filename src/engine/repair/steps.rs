@@ -88,7 +88,7 @@ impl Engine {
 
     /// Ends the request with an error. What it changed in earlier blocks is committed all the same.
     pub(super) fn abort(&mut self, index: usize, class: ErrorClass) {
-        self.release_current_slot(index);
+        self.release_slots_in_doubt(index);
         if let Some(job) = self.jobs.get_mut(index) {
             job.result = Err(class);
             job.stopped = true;
@@ -206,18 +206,6 @@ impl Engine {
         job.ask(Phase::Direct, operation);
     }
 
-    /// An operation of the current block has succeeded where the block is served.
-    pub(super) fn main_is_seen(&mut self, index: usize) {
-        if let Some(job) = self
-            .jobs
-            .get_mut(index)
-            .filter(|job| job.scratch.entry.is_none())
-        {
-            job.main_is_alive = true;
-            self.main_is_gone = false;
-        }
-    }
-
     fn direct_done(&mut self, index: usize, result: Result<(), ErrorClass>) {
         let main_sectors = self.settings.main_sectors;
         let Some(job) = self.jobs.get(index) else {
@@ -226,7 +214,7 @@ impl Engine {
         let (part, entry) = (job.part(main_sectors), job.scratch.entry);
         match result {
             Ok(()) => {
-                self.main_is_seen(index);
+                self.source_is_seen(index);
                 let heals = entry.filter(|entry| entry.mask & part.covered != 0);
                 if let Some(entry) = heals.filter(|_| !cfg!(seeded_bug = "healing_not_recorded")) {
                     self.change(index, entry.slot, entry.mask & !part.covered, false);

@@ -198,8 +198,12 @@ impl Disk {
 
     /// Ends a flush.
     pub fn complete_flush(&mut self, flush: u64) -> Result<(), ErrorClass> {
-        if self.lost {
-            return Err(TRANSPORT_ERROR);
+        if self.lost || self.dead {
+            return Err(if self.lost {
+                TRANSPORT_ERROR
+            } else {
+                ErrorClass::Media
+            });
         }
         let sectors: Vec<u64> = self.volatile.keys().copied().collect();
         for at in sectors {

@@ -95,6 +95,12 @@ pub fn run(seed: u64, steps: &[u32], trace: bool) -> Result<Tally, Wrong> {
             3 => world = crash(&mut plan, world, &mut tally)?,
             4 => suspend_and_resume(&mut plan, &mut world)?,
             5 if plan.faulty => world.disks[1].lost = !world.disks[1].lost,
+            8 if plan.faulty => {
+                // In the middle of a repair nobody can tell a disk that is away for a moment from a bad block.
+                world.settle()?;
+                let leg = plan.rng.below(2);
+                world.disks[leg].dead = !world.disks[leg].dead;
+            }
             6..=7 if plan.faulty => {
                 let which = plan.rng.below(2);
                 world.fire_timer(which);
@@ -199,6 +205,10 @@ fn crash(plan: &mut Plan, world: World, tally: &mut Tally) -> Result<World, Wron
     tally.remapped += status.remapped;
     tally.commits += status.commits;
     tally.checkpoints += status.checkpoints;
+    let mut world = world;
+    for disk in world.disks.iter_mut() {
+        disk.dead = false;
+    }
     let mut images = crash_images(&world.disks, 8, &mut plan.rng);
     let mut image = images.swap_remove(plan.rng.below(images.len()));
     damage::rot(plan, &mut image, &status);

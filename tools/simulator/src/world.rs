@@ -12,8 +12,8 @@ use crate::image::Disks;
 use crate::model::{FlushPoint, Model, Value};
 use crate::sector::marked;
 use dm_spare_engine::{
-    Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, Refusal,
-    Request, RequestId, RequestKind, Settings, SECTOR_BYTES,
+    Activation, Cause, Engine, ErrorClass, Event, Io, Leg, Lookup, Notice, Operation, OrderError,
+    Outcome, Refusal, Request, RequestId, RequestKind, Settings, SECTOR_BYTES,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
@@ -132,6 +132,8 @@ pub struct World {
     ordered: Option<usize>,
     /// Blocks that orders have moved or given back.
     pub moved: u64,
+    /// The answers to orders so far.
+    pub answers: Vec<(Outcome, Result<(), OrderError>)>,
     flights: Vec<Flight>,
     quiesces: Vec<Quiesce>,
     timers: [Option<u32>; 2],
@@ -183,6 +185,7 @@ impl World {
             orders: VecDeque::new(),
             ordered: None,
             moved: 0,
+            answers: Vec::new(),
             flights: Vec::new(),
             quiesces: Vec::new(),
             timers: [None; 2],

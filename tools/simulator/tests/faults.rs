@@ -3,7 +3,7 @@
 //! Single faults, and what must not come of them.
 
 use dm_spare_engine::{
-    Cause, ErrorClass, Event, Notice, Refusal, Request, RequestId, RequestKind, State,
+    Cause, ErrorClass, Event, Health, Notice, Refusal, Request, RequestId, RequestKind, Slot, State,
 };
 use dm_spare_simulator::exhaustive::damage::{rubbish, Damage};
 use dm_spare_simulator::exhaustive::{blank_disks, initial_model, settings, MAIN_MARKS};
@@ -253,6 +253,162 @@ fn a_main_that_is_gone_loses_nothing() -> Result<(), Wrong> {
     )?);
     assert!(!done(&mut world, write(8, 8))?);
     assert_eq!(world.engine.snapshot().remapped, 1);
+    Ok(())
+}
+
+/// A set with block 0 of main on a slot, whose writer knows about faults.
+fn with_a_slot_in_use() -> Result<World, Wrong> {
+    let mut world = fresh()?;
+    assert!(!done(&mut world, write(0, 8))?);
+    assert_eq!(world.engine.snapshot().remapped, 1);
+    world.faults = true;
+    Ok(world)
+}
+
+#[test]
+fn a_spare_that_is_gone_loses_nothing_and_no_slot_is_to_blame() -> Result<(), Wrong> {
+    let mut world = with_a_slot_in_use()?;
+    let before = world.engine.snapshot();
+    world.disks[1].dead = true;
+    let read = Ask::Read {
+        sector: 0,
+        sectors: 8,
+    };
+    assert!(done(&mut world, read)?);
+    let status = world.engine.snapshot();
+    assert_eq!((status.spare_gone, status.poisoned), (1, 0));
+    assert_eq!(status.commit_failures, before.commit_failures);
+    assert_eq!(status.health, Health::Degraded);
+    assert!(world.notices.contains(&Notice::SpareGone));
+    // Writes to a block that main does not take, and to one whose slot does not.
+    assert!(done(&mut world, write(8, 8))?);
+    assert!(done(&mut world, write(0, 8))?);
+    assert!(done(&mut world, write(1, 3))?);
+    let status = world.engine.snapshot();
+    assert_eq!(
+        (status.slots_bad, status.slots_used),
+        (0, before.slots_used)
+    );
+    assert_eq!(status.health, Health::Degraded);
+    assert_eq!(status.remapped, 1);
+    // Main goes on.
+    assert!(!done(
+        &mut world,
+        Ask::Read {
+            sector: 16,
+            sectors: 4
+        }
+    )?);
+    world.disks[1].dead = false;
+    world.faults = false;
+    assert!(!done(&mut world, read)?);
+    assert!(!done(&mut world, write(8, 8))?);
+    world.settle()?;
+    let status = world.engine.snapshot();
+    assert_eq!((status.slots_bad, status.remapped), (0, 2));
+    assert_eq!(status.health, Health::Ok);
+    reboot(&world, 3)?.read_all()
+}
+
+#[test]
+fn a_spare_that_takes_no_write_keeps_its_slots() -> Result<(), Wrong> {
+    let mut world = with_a_slot_in_use()?;
+    let before = world.engine.snapshot();
+    world.disks[1]
+        .unwritable
+        .extend(0..settings().spare_sectors);
+    for _ in 0..4 {
+        assert!(done(&mut world, write(8, 8))?);
+    }
+    let status = world.engine.snapshot();
+    assert_eq!(
+        (status.slots_bad, status.slots_used),
+        (0, before.slots_used)
+    );
+    assert_eq!(
+        (status.copies_healthy, status.health),
+        (0, Health::Degraded)
+    );
+    // Once that is known, a block costs one attempt at a slot, and one at a commit.
+    assert!(status.slot_errors <= 8 + 3, "{status:?}");
+    // What is on a slot can still be read.
+    assert!(!done(
+        &mut world,
+        Ask::Read {
+            sector: 0,
+            sectors: 8
+        }
+    )?);
+    world.disks[1].unwritable.clear();
+    world.faults = false;
+    assert!(!done(&mut world, write(8, 8))?);
+    assert_eq!(world.engine.snapshot().slots_bad, 0);
+    reboot(&world, 3)?.read_all()
+}
+
+#[test]
+fn a_spare_that_fails_for_a_moment_keeps_its_slots() -> Result<(), Wrong> {
+    for steps in 0..60 {
+        let mut world = with_a_slot_in_use()?;
+        world.disks[1]
+            .unwritable
+            .extend(0..settings().spare_sectors);
+        let operation = world.ask(write(8, 8))?;
+        for _ in 0..steps {
+            world.step(&mut |_| 0)?;
+        }
+        world.disks[1].unwritable.clear();
+        world.settle()?;
+        let status = world.engine.snapshot();
+        // One may fail at the last moment of it, and be thought bad because the next one does not.
+        let failed = world.has_failed(operation);
+        assert!(status.slots_bad <= 8, "after {steps} steps: {status:?}");
+        if !failed && status.slot_errors >= 8 {
+            assert_eq!(status.slots_bad, 0, "after {steps} steps");
+        }
+        world.faults = false;
+        assert!(!done(&mut world, write(8, 8))?);
+        reboot(&world, 3)?.read_all()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn slots_are_bad_when_others_are_not() -> Result<(), Wrong> {
+    let mut world = with_a_slot_in_use()?;
+    // All slots but the last ones.
+    let layout = layout();
+    let slots: Vec<u32> = (0..settings().spare_sectors as u32 / 8)
+        .filter(|block| layout.is_slot(Slot(*block)))
+        .collect();
+    let free = slots.len() - 2;
+    for slot in &slots[1..] {
+        world.disks[1].unwritable.insert(u64::from(*slot) * 8);
+    }
+    assert!(done(&mut world, write(8, 8))?);
+    let status = world.engine.snapshot();
+    assert!(status.slots_bad != 0 && status.slots_bad <= 8, "{status:?}");
+    assert_eq!(status.health, Health::Ok);
+    let good = u64::from(slots[slots.len() - 1]) * 8;
+    world.disks[1].unwritable.remove(&good);
+    let mut tries = 0;
+    while done(&mut world, write(8, 8))? {
+        tries += 1;
+        assert!(tries <= free, "the good one is never found");
+    }
+    assert_eq!(world.engine.snapshot().remapped, 2);
+    Ok(())
+}
+
+#[test]
+fn an_error_that_is_not_of_the_medium_blames_no_slot() -> Result<(), Wrong> {
+    let mut world = with_a_slot_in_use()?;
+    let used = world.engine.snapshot().slots_used;
+    world.disks[1].lost = true;
+    assert!(done(&mut world, write(8, 8))?);
+    let status = world.engine.snapshot();
+    assert_eq!((status.slots_bad, status.slots_used), (0, used));
+    assert!(status.other_errors >= 1);
     Ok(())
 }
 

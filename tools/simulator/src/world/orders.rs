@@ -2,7 +2,7 @@
 
 //! What the shell does with orders: one is with the engine at a time.
 
-use super::{World, Wrong, ORDER};
+use super::{Ask, World, Wrong, ORDER};
 use dm_spare_engine::{Cause, OrderError, Outcome, Request, RequestKind, SECTORS_PER_BLOCK};
 
 impl World {
@@ -39,14 +39,24 @@ impl World {
     /// The engine has answered. Without faults an order fails only if main does not take a block back.
     pub(super) fn order_answered(
         &mut self,
-        result: Result<Outcome, OrderError>,
+        outcome: Outcome,
+        result: Result<(), OrderError>,
     ) -> Result<(), Wrong> {
         let Some(operation) = self.ordered.take() else {
             return Err("an order is answered twice".into());
         };
+        let blocks = match self.operations[operation].ask {
+            Ask::Order { kind, blocks, .. } if kind != RequestKind::Sync => u64::from(blocks),
+            _ => 0,
+        };
+        let counted = outcome.blocks();
+        if counted > blocks || (result.is_ok() && counted != blocks) {
+            return Err(format!("{outcome:?} of {blocks} blocks, {result:?}"));
+        }
+        self.moved += u64::from(outcome.moved);
+        self.answers.push((outcome, result));
         match result {
-            Ok(outcome) => self.moved += u64::from(outcome.moved),
-            Err(OrderError::Suspended) => {}
+            Ok(()) | Err(OrderError::Suspended) => {}
             Err(OrderError::Failed(class)) if !self.faults => {
                 return Err(format!("an order failed after {class}"));
             }

@@ -131,7 +131,11 @@ impl World {
             Action::Quiesce { ticket } => format!("quiesce {ticket:#x}"),
             Action::ArmTimer { timer, ticket, .. } => format!("arm {timer:?} {ticket:#x}"),
             Action::Complete { request, result } => format!("complete {request:?} {result:?}"),
-            Action::Answered { request, result } => format!("answered {request:?} {result:?}"),
+            Action::Answered {
+                request,
+                outcome,
+                result,
+            } => format!("answered {request:?} {outcome:?} {result:?}"),
             Action::Resubmit { request } => format!("resubmit {request:?}"),
             Action::Requeue { request } => format!("requeue {request:?}"),
             Action::Activated(result) => format!("activated {result:?}"),
@@ -167,7 +171,11 @@ impl World {
                 }
             }
             Action::Complete { request, result } => self.end_bio(request.0 as usize, result)?,
-            Action::Answered { request: _, result } => self.order_answered(result)?,
+            Action::Answered {
+                request: _,
+                outcome,
+                result,
+            } => self.order_answered(outcome, result)?,
             Action::Resubmit { request } => self.resubmit(request.0 as usize)?,
             Action::Requeue { request } => {
                 self.requeued += 1;

@@ -29,8 +29,14 @@ pub fn run(verb: &str, arguments: &Blocks, session: &mut Session<'_>) -> Result<
         count: arguments.count,
     };
     check_range(&arguments.name, &target, run)?;
-    let tally = send(session.mapper, &arguments.name, &target, verb, &[run])?;
-    report(&tally, arguments.json, session)
+    send(
+        &arguments.name,
+        &target,
+        verb,
+        &[run],
+        arguments.json,
+        session,
+    )
 }
 
 /// Runs `sync`.
@@ -70,19 +76,40 @@ pub(super) fn check_range(name: &str, target: &TargetLine, run: Run) -> Result<(
     )))
 }
 
-/// Sends a message for every run, in pieces, and adds the replies up.
+/// Sends a message for every run, in pieces, adds the replies up, and prints the sum, also of those before a message
+/// that failed.
 pub(super) fn send(
+    name: &str,
+    target: &TargetLine,
+    verb: &str,
+    runs: &[Run],
+    json: bool,
+    session: &mut Session<'_>,
+) -> Result<u8, Failure> {
+    let mut tally = Tally::new();
+    let sent = send_pieces(session.mapper, name, target, verb, runs, &mut tally);
+    match sent {
+        Ok(()) => report(&tally, json, session),
+        Err(failure) if tally.is_empty() => Err(failure),
+        Err(failure) => {
+            print(&tally, json, session)?;
+            Err(failure)
+        }
+    }
+}
+
+fn send_pieces(
     mapper: &dyn Mapper,
     name: &str,
     target: &TargetLine,
     verb: &str,
     runs: &[Run],
-) -> Result<Tally, Failure> {
+    tally: &mut Tally,
+) -> Result<(), Failure> {
     let total = runs
         .iter()
         .fold(0u64, |sum, run| sum.saturating_add(run.count));
     let bar = progress::bar(total, "blocks");
-    let mut tally = Tally::new();
     for piece in runs.iter().flat_map(|run| run.pieces(BLOCKS_PER_MESSAGE)) {
         let text = format!("{verb} {} {}", piece.block, piece.count);
         let reply = mapper
@@ -102,11 +129,10 @@ pub(super) fn send(
         bar.inc(piece.count);
     }
     bar.finish_and_clear();
-    Ok(tally)
+    Ok(())
 }
 
-/// Prints a tally; blocks that failed give an exit code of their own.
-pub(super) fn report(tally: &Tally, json: bool, session: &mut Session<'_>) -> Result<u8, Failure> {
+fn print(tally: &Tally, json: bool, session: &mut Session<'_>) -> Result<(), Failure> {
     if json {
         writeln!(session.out, "{}", serde_json::to_string(tally)?)?;
     } else {
@@ -114,6 +140,12 @@ pub(super) fn report(tally: &Tally, json: bool, session: &mut Session<'_>) -> Re
             writeln!(session.out, "{name:<12}{value}")?;
         }
     }
+    Ok(())
+}
+
+/// Prints a tally; blocks that failed give an exit code of their own.
+fn report(tally: &Tally, json: bool, session: &mut Session<'_>) -> Result<u8, Failure> {
+    print(tally, json, session)?;
     let failed = tally.get("failed").copied().unwrap_or(0);
     if failed == 0 {
         return Ok(DONE);

@@ -2,7 +2,7 @@
 
 //! `sparectl import`: remaps the blocks that a bad-block list names.
 
-use super::blocks::{check_range, report, send};
+use super::blocks::{check_range, send};
 use super::{Session, DONE};
 use crate::bad_blocks::{self, BLOCK_SIZE_DEFAULT};
 use crate::cli::Import;
@@ -35,8 +35,14 @@ pub fn run(arguments: &Import, session: &mut Session<'_>) -> Result<u8, Failure>
     if !arguments.json {
         writeln!(session.out, "{}", summary(&runs))?;
     }
-    let tally = send(session.mapper, &arguments.name, &target, "remap", &runs)?;
-    report(&tally, arguments.json, session)
+    send(
+        &arguments.name,
+        &target,
+        "remap",
+        &runs,
+        arguments.json,
+        session,
+    )
 }
 
 fn read_list(arguments: &Import) -> Result<Vec<Run>, Failure> {

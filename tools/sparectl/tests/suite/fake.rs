@@ -7,7 +7,7 @@ use sparectl::commands::{self, Session};
 use sparectl::failure::Failure;
 use sparectl::leg::Leg;
 use sparectl::mapper::{Mapper, TargetLine};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 /// The fake.
@@ -19,6 +19,8 @@ pub(crate) struct Fake {
     pub(crate) asked: RefCell<Vec<String>>,
     /// The answers to messages, by their first word.
     pub(crate) replies: BTreeMap<String, Result<String, Failure>>,
+    /// Messages that are answered before one fails; none: all of them.
+    pub(crate) answered_messages: Cell<Option<u32>>,
     /// How creations are refused.
     pub(crate) refusal: Option<Failure>,
 }
@@ -54,6 +56,12 @@ impl Fake {
 
     /// Runs a command line; exit code and output, or the failure.
     pub(crate) fn run(&self, line: &[&str]) -> Result<(u8, String), Failure> {
+        let (code, text) = self.run_and_print(line);
+        Ok((code?, text))
+    }
+
+    /// Runs a command line; exit code or failure, and the output in any case.
+    pub(crate) fn run_and_print(&self, line: &[&str]) -> (Result<u8, Failure>, String) {
         let words = std::iter::once("sparectl").chain(line.iter().copied());
         let cli = <Cli as clap::Parser>::try_parse_from(words).expect("a command line");
         let mut out = Vec::new();
@@ -63,8 +71,8 @@ impl Fake {
                 mapper: self,
                 out: &mut out,
             },
-        )?;
-        Ok((code, String::from_utf8(out).expect("text")))
+        );
+        (code, String::from_utf8(out).expect("text"))
     }
 
     /// What was asked so far.
@@ -121,6 +129,10 @@ impl Mapper for Fake {
             .borrow_mut()
             .push(format!("message {name} {sector} {text}"));
         let word = text.split(' ').next().unwrap_or("");
+        match self.answered_messages.get() {
+            Some(0) => return Err(Failure::new("the device is suspended: resume it")),
+            left => self.answered_messages.set(left.map(|left| left - 1)),
+        }
         self.replies
             .get(word)
             .cloned()

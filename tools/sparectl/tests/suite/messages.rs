@@ -7,7 +7,8 @@ use sparectl::failure::Failure;
 
 #[test]
 fn blocks_are_sent_in_pieces_and_the_replies_added_up() {
-    let fake = Fake::with_device().answering("remap", "remapped 200\nunchanged 56\nfailed 0\n");
+    let fake =
+        Fake::with_device().answering("remap", "remapped 199\nlost 1\nunchanged 56\nfailed 0\n");
     let (code, text) = fake
         .run(&["remap", "mended", "100", "600"])
         .expect("success");
@@ -20,7 +21,10 @@ fn blocks_are_sent_in_pieces_and_the_replies_added_up() {
             "message mended 0 remap 612 88"
         ]
     );
-    assert_eq!(text, "failed      0\nremapped    600\nunchanged   168\n");
+    assert_eq!(
+        text,
+        "failed      0\nlost        3\nremapped    597\nunchanged   168\n"
+    );
 }
 
 #[test]
@@ -79,6 +83,34 @@ fn a_refusal_says_how_far_it_went() {
         failure.to_string(),
         "the set is read-only: create it without read_only (at block 100; 0 of 600 blocks were done before)"
     );
+}
+
+#[test]
+fn what_was_done_before_a_refusal_is_printed() {
+    let fake =
+        Fake::with_device().answering("remap", "remapped 255\nlost 1\nunchanged 0\nfailed 0\n");
+    for (json, expected) in [
+        (
+            None,
+            "failed      0\nlost        2\nremapped    510\nunchanged   0\n",
+        ),
+        (
+            Some("--json"),
+            "{\"failed\":0,\"lost\":2,\"remapped\":510,\"unchanged\":0}\n",
+        ),
+    ] {
+        fake.answered_messages.set(Some(2));
+        let line: Vec<&str> = ["remap", "mended", "100", "600"]
+            .into_iter()
+            .chain(json)
+            .collect();
+        let (code, text) = fake.run_and_print(&line);
+        assert_eq!(
+            code.expect_err("a failure").to_string(),
+            "the device is suspended: resume it (at block 612; 512 of 600 blocks were done before)"
+        );
+        assert_eq!(text, expected);
+    }
 }
 
 #[test]
