@@ -6,4 +6,6 @@
 //! compile into the module and into host programs. Allocation never fails here, and flags are ignored.
 
 pub mod alloc;
+#[cfg(feature = "seeded-bugs")]
+pub mod seeded_bug;
 pub mod sync;

@@ -49,10 +49,18 @@ struct Options {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// The bug that the engine has on purpose.
+    #[cfg(feature = "seeded-bugs")]
+    #[arg(long)]
+    seeded_bug: Option<String>,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    #[cfg(feature = "seeded-bugs")]
+    if let Some(name) = options.seeded_bug.clone() {
+        kernel::seeded_bug::want(name);
+    }
     let result = match options.seed {
         Some(seed) => one_seed(&options, seed),
         None => exhaustive_part(&options).and_then(|()| random_part(&options)),
