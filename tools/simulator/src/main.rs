@@ -6,7 +6,7 @@ use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::random::{self, shrink};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,9 +99,12 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
         sample: options.sample.max(1),
     };
     let begin = Instant::now();
-    let threads = options.threads.max(1);
-    let workers: Vec<_> = (0..threads)
-        .map(|part| std::thread::spawn(move || exhaustive::run(depth, part, threads)))
+    let taken = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..options.threads.max(1))
+        .map(|_| {
+            let taken = Arc::clone(&taken);
+            std::thread::spawn(move || exhaustive::run(depth, &taken))
+        })
         .collect();
     let mut tally = exhaustive::Tally::default();
     for worker in workers {
