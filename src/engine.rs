@@ -20,6 +20,21 @@
 
 #![deny(unsafe_code)]
 
+/// Whether the engine is to have the bug of this name. Only the simulator's search for seeded bugs is built so that
+/// it can have any (`cfg(seeded_bugs)`, a feature of the host library); everywhere else this is `false`.
+#[cfg(not(seeded_bugs))]
+macro_rules! seeded {
+    ($name:literal) => {
+        false
+    };
+}
+#[cfg(seeded_bugs)]
+macro_rules! seeded {
+    ($name:literal) => {
+        kernel::seeded_bug::is_wanted($name)
+    };
+}
+
 mod action;
 mod block;
 mod counters;

@@ -69,7 +69,7 @@ impl Slots {
             if free != 0 {
                 let block = index * 64 + u64::from(free.trailing_zeros());
                 let slot = Slot(u32::try_from(block).ok()?);
-                if !cfg!(seeded_bug = "slot_given_twice") {
+                if !seeded!("slot_given_twice") {
                     self.next = block + 1;
                     self.set(slot, true);
                 }

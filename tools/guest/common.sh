@@ -9,6 +9,9 @@
 #   stock/VERSION      Debian's own kernel image, modules and symbol versions
 #   kernels/KIND-KEY   kernel build folders; each doubles as a KDIR
 #   build/CHECKOUT     module builds, one folder for a kernel
+#   modules/KERNEL-KEY modules, and whether they were built without warnings
+#   workshop/CHECKOUT  where cargo builds: a copy of the sources, and its targets
+#   passed             empty files named after builds that passed and what they read
 #   logs               build logs
 # Every entry is made under a temporary name and renamed when it is complete,
 # so an interrupted run leaves nothing that looks finished.
@@ -18,9 +21,25 @@ set -euo pipefail
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 GUEST_TOOLS=$PROJECT/tools/guest
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dm-spare
-mkdir -p "$CACHE"/{root,sources,stock,kernels,build,logs,locks}
+mkdir -p "$CACHE"/{root,sources,stock,kernels,build,modules,workshop,passed,logs,locks}
 CACHE=$(cd "$CACHE" && pwd -P)
 export PROJECT GUEST_TOOLS CACHE
+
+# Names what is kept for one checkout.
+checkout_key() {
+	printf '%s' "$PROJECT" | sha256sum | cut -c1-8
+}
+
+# content_key PATH...: names the content, names and modes of these files and
+# folders of the checkout, and the toolchain.
+content_key() {
+	{
+		root_key
+		cd "$PROJECT"
+		find "$@" -name __pycache__ -prune -o -printf '%y %m %p %l\n' | sort
+		find "$@" -name __pycache__ -prune -o -type f -print0 | sort -z | xargs -0 sha256sum
+	} | sha256sum | cut -c1-12
+}
 
 # Progress goes to stderr: stdout is for the path a script was asked for.
 say() {

@@ -158,7 +158,7 @@ impl Header {
             });
         }
         let sum = bytes.get(CHECKED_FROM..).map_or(0, checksum);
-        if !cfg!(seeded_bug = "unchecked_checksum") && get_u32(bytes, 8) != sum {
+        if !seeded!("unchecked_checksum") && get_u32(bytes, 8) != sum {
             return Err(Invalid::Checksum);
         }
         let version = get_u16(bytes, 14);

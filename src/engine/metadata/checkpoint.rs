@@ -117,7 +117,7 @@ impl Engine {
         checkpoint.base = base;
         checkpoint.epoch = epoch;
         checkpoint.sequence = self.lineage.draw();
-        checkpoint.area = if cfg!(seeded_bug = "checkpoint_in_use_overwritten") {
+        checkpoint.area = if seeded!("checkpoint_in_use_overwritten") {
             self.lineage.area
         } else {
             1 - self.lineage.area
@@ -177,7 +177,7 @@ impl Engine {
         if !self.checkpoint.last {
             self.checkpoint.phase = Phase::Write;
             self.write_part(false);
-        } else if cfg!(seeded_bug = "no_flush_before_last_part") {
+        } else if seeded!("no_flush_before_last_part") {
             self.write_last();
         } else if self.checkpoint.lane.flush_is_stale() {
             self.checkpoint.phase = Phase::StaleFlush;

@@ -95,7 +95,7 @@ impl Engine {
             return false;
         }
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
-        let wraps = cfg!(seeded_bug = "log_overwritten");
+        let wraps = seeded!("log_overwritten");
         let half_full = logged > set.layout.ring_blocks / 2 && !wraps;
         if !self.lineage.broken && self.checkpoint.is_idle() && (half_full || self.rejoin_is_due())
         {
@@ -133,7 +133,7 @@ impl Engine {
             return true;
         }
         self.commit.lane.begin();
-        if !jobs_wait || cfg!(seeded_bug = "no_flush_before_commit") {
+        if !jobs_wait || seeded!("no_flush_before_commit") {
             self.write_log();
         } else if self.commit.lane.flush_is_stale() {
             self.commit.phase = Phase::StaleFlush;
@@ -192,7 +192,7 @@ impl Engine {
                 .filter(|job| job.in_round && !told)
                 .flat_map(|job| job.changes.iter())
             {
-                if cfg!(seeded_bug = "return_not_recorded") && change.record.is_returned() {
+                if seeded!("return_not_recorded") && change.record.is_returned() {
                     continue;
                 }
                 if put_record(block, count, &change.record) {
@@ -222,10 +222,10 @@ impl Engine {
                 },
             };
             header.seal(block, self.checksum);
-            let fua = !cfg!(seeded_bug = "commit_without_fua");
+            let fua = !seeded!("commit_without_fua");
             self.commit.lane.write(copy, address, fua);
         }
-        if cfg!(seeded_bug = "acknowledge_before_commit") {
+        if seeded!("acknowledge_before_commit") {
             self.finish_round(true);
             self.commit.phase = Phase::Write;
         }
@@ -240,7 +240,7 @@ impl Engine {
             Ok(()) => self.commit.good |= 1 << copy,
             Err(_) => self.copy_failed(copy),
         }
-        if cfg!(seeded_bug = "acknowledge_after_first_copy")
+        if seeded!("acknowledge_after_first_copy")
             && self.commit.good != 0
             && self.commit.phase == Phase::Write
         {
@@ -325,7 +325,7 @@ impl Engine {
 
     /// Ends a round that no member has for certain.
     pub(in super::super) fn fail_round(&mut self) {
-        self.lineage.broken = !cfg!(seeded_bug = "failed_commit_forgotten");
+        self.lineage.broken = !seeded!("failed_commit_forgotten");
         self.counters.commit_failures += 1;
         self.marker_failed = true;
         self.notices.push(Notice::CommitFailed {

@@ -250,7 +250,7 @@ impl Engine {
         if let (Err(class), Some(block)) = (result, self.loader.reads) {
             // Not the medium: what lies there is not known, and may be the newest of all.
             let unknown = class != ErrorClass::Media;
-            if unknown && !cfg!(seeded_bug = "transient_error_is_no_block") {
+            if unknown && !seeded!("transient_error_is_no_block") {
                 self.refuse(Refusal::ReadFailed { block, class });
                 return;
             }

@@ -68,7 +68,7 @@ impl Engine {
     fn next_candidate(&mut self) {
         self.lookup.clear();
         let heads = self.loader.heads.iter_mut().filter(|place| place.is_some());
-        let newest = if cfg!(seeded_bug = "oldest_checkpoint_wins") {
+        let newest = if seeded!("oldest_checkpoint_wins") {
             heads.min_by_key(|place| place.map(|head| head.base))
         } else {
             heads.max_by_key(|place| place.map(|head| head.base))
@@ -103,8 +103,7 @@ impl Engine {
         });
         match taken {
             Ok(Some(header))
-                if header.flags & FLAG_LAST != 0
-                    || cfg!(seeded_bug = "rest_of_checkpoint_ignored") =>
+                if header.flags & FLAG_LAST != 0 || seeded!("rest_of_checkpoint_ignored") =>
             {
                 self.loader.members = head.members;
                 self.loader.unreadable = 0;
@@ -153,9 +152,7 @@ impl Engine {
                 self.loader.unreadable = 0;
                 self.read_log(tid + 1, 0);
             }
-            Ok(None) if cfg!(seeded_bug = "first_copy_only") => {
-                self.log_ends(tid.saturating_sub(1))
-            }
+            Ok(None) if seeded!("first_copy_only") => self.log_ends(tid.saturating_sub(1)),
             Ok(None) => self.read_log(tid, copy + 1),
             Err(refusal) => self.refuse(refusal),
         }
@@ -234,7 +231,7 @@ impl Engine {
         };
         for record in block.records() {
             self.check_record(&record)?;
-            if cfg!(seeded_bug = "first_record_wins") && self.lookup.entry(record.lbn).is_some() {
+            if seeded!("first_record_wins") && self.lookup.entry(record.lbn).is_some() {
                 continue;
             }
             if record.is_returned() {
@@ -295,7 +292,7 @@ impl Engine {
             self.enter_service();
             return;
         }
-        if cfg!(seeded_bug = "tail_not_decided") {
+        if seeded!("tail_not_decided") {
             self.keep_lineage();
             return;
         }

@@ -152,7 +152,7 @@ impl Engine {
             sectors: job.part(main_sectors).valid.count_ones(),
             within: 0,
             // Durable before the record says that main serves the block.
-            fua: !cfg!(seeded_bug = "return_without_fua"),
+            fua: !seeded!("return_without_fua"),
         };
         job.ask(Phase::Return, operation);
     }

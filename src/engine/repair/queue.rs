@@ -130,10 +130,10 @@ impl Engine {
             job.waits = false;
             return;
         }
-        if !cfg!(seeded_bug = "no_busy_range") {
+        if !seeded!("no_busy_range") {
             self.lookup.set_busy(index, first, last);
         }
-        if cfg!(seeded_bug = "no_quiesce") {
+        if seeded!("no_quiesce") {
             job.phase = Phase::Block;
             job.waits = false;
             return;

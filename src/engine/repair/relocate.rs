@@ -33,13 +33,13 @@ impl Engine {
         };
         let part = job.part(main_sectors);
         let mut lost = job.scratch.entry.map_or(0, |entry| entry.mask);
-        if cfg!(seeded_bug = "poison_read_as_content") {
+        if seeded!("poison_read_as_content") {
             lost = 0;
         }
         job.scratch.attempts = 0;
         job.scratch.good = 0;
         job.scratch.needed = part.valid & !part.covered & !lost;
-        if cfg!(seeded_bug = "rest_not_merged") {
+        if seeded!("rest_not_merged") {
             job.scratch.good = job.scratch.needed;
             job.scratch.needed = 0;
         }
@@ -123,7 +123,7 @@ impl Engine {
                 job.spare_is_alive = true;
                 self.spare_is_gone = false;
                 let mut mask = job.part(main_sectors).valid & !job.scratch.good;
-                if cfg!(seeded_bug = "poison_forgotten") {
+                if seeded!("poison_forgotten") {
                     mask = 0;
                 }
                 self.condemn_suspects(index);

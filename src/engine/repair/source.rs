@@ -99,11 +99,7 @@ impl Engine {
             leg,
             sector: start + u64::from(at),
             sectors: 1,
-            within: if cfg!(seeded_bug = "salvage_misplaced") {
-                0
-            } else {
-                at
-            },
+            within: if seeded!("salvage_misplaced") { 0 } else { at },
         };
         job.ask(Phase::Sector, operation);
     }

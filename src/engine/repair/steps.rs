@@ -216,7 +216,7 @@ impl Engine {
             Ok(()) => {
                 self.source_is_seen(index);
                 let heals = entry.filter(|entry| entry.mask & part.covered != 0);
-                if let Some(entry) = heals.filter(|_| !cfg!(seeded_bug = "healing_not_recorded")) {
+                if let Some(entry) = heals.filter(|_| !seeded!("healing_not_recorded")) {
                     self.change(index, entry.slot, entry.mask & !part.covered, false);
                 } else {
                     self.next_block(index);

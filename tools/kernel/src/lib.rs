@@ -7,4 +7,6 @@
 
 pub mod alloc;
 pub mod cpu;
+#[cfg(feature = "seeded-bugs")]
+pub mod seeded_bug;
 pub mod sync;

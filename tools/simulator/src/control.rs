@@ -16,7 +16,7 @@
 use crate::disk::{Disk, Sector};
 use crate::image::Disks;
 use crate::model::Value;
-use crate::sector::{marked, mix};
+use crate::sector::{marked, mix, Hashed};
 use dm_spare_engine::format::Layout;
 use std::collections::{BTreeMap, HashMap};
 
@@ -53,17 +53,35 @@ impl States {
     }
 
     /// What a sector can read as, if its content is found at `found` once the state is `choice`.
-    pub fn resolve(&self, disks: &Disks, choice: &Choice, found: Value) -> Vec<Value> {
+    pub fn resolve<'a>(
+        &'a self,
+        disks: &Disks,
+        choice: &Choice,
+        found: Value,
+    ) -> impl Iterator<Item = Value> + 'a {
+        let (one, several) = self.resolved(disks, choice, found);
+        one.into_iter().chain(several.iter().copied())
+    }
+
+    fn resolved(&self, disks: &Disks, choice: &Choice, found: Value) -> (Option<Value>, &[Value]) {
         let Some((leg, at)) = place_of(found) else {
-            return vec![found];
+            return (Some(found), &[]);
         };
         if let Some((_, value)) = choice.decided[leg].iter().find(|(place, _)| *place == at) {
-            return vec![value_of(value)];
+            return (Some(value_of(value)), &[]);
         }
         match self.data.get(&(leg, at)) {
-            Some(values) => values.clone(),
-            None => vec![value_of(disks[leg].durable(at))],
+            Some(values) => (None, values),
+            None => (Some(value_of(disks[leg].durable(at))), &[]),
         }
+    }
+}
+
+/// What is read where a recovery has found `found`, if the caches were lost.
+pub fn resting(disks: &Disks, found: Value) -> Value {
+    match place_of(found) {
+        Some((leg, at)) => value_of(disks[leg].durable(at)),
+        None => found,
     }
 }
 
@@ -91,7 +109,9 @@ pub struct Control {
     layout: Layout,
     metadata: Vec<bool>,
     /// What each content of a block is to the engine.
-    classes: HashMap<u64, u64>,
+    classes: HashMap<u64, u64, Hashed>,
+    /// For each block of metadata the content that was looked at last, and its part of a state's number.
+    latest: Vec<Option<([Sector; 8], u64)>>,
     /// Disks whose user data are the marks of their places.
     places: Disks,
 }
@@ -101,7 +121,7 @@ impl Control {
     pub fn new(disks: &Disks, copies: u8) -> Option<Self> {
         let blocks = disks[1].sectors() / 8;
         let layout = Layout::new(blocks, copies)?;
-        let metadata = (0..blocks)
+        let metadata: Vec<bool> = (0..blocks)
             .map(|block| {
                 (0..copies).any(|copy| {
                     let first = layout.superblock(copy);
@@ -111,8 +131,9 @@ impl Control {
             .collect();
         Some(Self {
             layout,
+            latest: vec![None; metadata.len()],
             metadata,
-            classes: HashMap::new(),
+            classes: HashMap::default(),
             places: [
                 Disk::new(disks[0].sectors(), |at| marked(PLACES + at)),
                 Disk::new(disks[1].sectors(), |at| marked(PLACES_OF_SPARE + at)),
@@ -135,7 +156,7 @@ impl Control {
     }
 
     /// What a block of these sectors is to the engine.
-    fn class(&mut self, block: &[Sector; 8]) -> u64 {
+    fn class(&mut self, block: [&Sector; 8]) -> u64 {
         let hash = block
             .iter()
             .fold(0, |hash, sector| mix(hash, sector.hash()));
@@ -155,8 +176,21 @@ impl Control {
         })
     }
 
-    fn durable_block(disk: &Disk, block: u64) -> [Sector; 8] {
-        std::array::from_fn(|index| disk.durable(block * 8 + index as u64).clone())
+    fn durable_block(disk: &Disk, block: u64) -> [&Sector; 8] {
+        std::array::from_fn(|index| disk.durable(block * 8 + index as u64))
+    }
+
+    /// What the durable content of a block of metadata adds to the state's number.
+    fn part_of_block(&mut self, spare: &Disk, block: u64) -> u64 {
+        let content = Self::durable_block(spare, block);
+        if let Some((latest, part)) = &self.latest[block as usize] {
+            if (latest.iter().zip(content)).all(|(latest, now)| latest.is_same_write(now)) {
+                return *part;
+            }
+        }
+        let part = mix(block, self.class(content));
+        self.latest[block as usize] = Some((content.map(Clone::clone), part));
+        part
     }
 
     fn bad(leg: usize, at: u64) -> u64 {
@@ -176,8 +210,7 @@ impl Control {
         }
         for block in 0..self.metadata.len() as u64 {
             if self.metadata[block as usize] {
-                let class = self.class(&Self::durable_block(&disks[1], block));
-                key = key.wrapping_add(mix(block, class));
+                key = key.wrapping_add(self.part_of_block(&disks[1], block));
             }
         }
         key
@@ -232,30 +265,31 @@ impl Control {
         block: u64,
         sectors: &[(u64, Vec<Sector>)],
     ) -> Vec<Alternative> {
+        let old = self.part_of_block(spare, block);
         let durable = Self::durable_block(spare, block);
-        let old = mix(block, self.class(&durable));
         // For each kind of content the last subset, which is the nearest to the whole.
-        let mut kinds: BTreeMap<(u64, u64), Alternative> = BTreeMap::new();
+        let mut kinds: BTreeMap<(u64, u64), usize> = BTreeMap::new();
         let subsets: usize = sectors.iter().map(|(_, states)| states.len()).product();
         for subset in 0..subsets {
-            let mut number = subset;
-            let mut content = durable.clone();
-            let mut decided = Vec::new();
+            let mut content = durable;
             let mut healed = 0u64;
-            for (at, states) in sectors {
-                let state = number % states.len();
-                number /= states.len();
-                content[(at % 8) as usize] = states[state].clone();
-                decided.push((1, *at, states[state].clone()));
-                if state != 0 && spare.durably_unreadable().contains(at) {
-                    healed = healed.wrapping_sub(Self::bad(1, *at));
+            for (at, state, value) in states_of(sectors, subset) {
+                content[(at % 8) as usize] = value;
+                if state != 0 && spare.durably_unreadable().contains(&at) {
+                    healed = healed.wrapping_sub(Self::bad(1, at));
                 }
             }
-            let class = self.class(&content);
-            let key = mix(block, class).wrapping_sub(old).wrapping_add(healed);
-            kinds.insert((class, healed), Alternative { key, decided });
+            kinds.insert((self.class(content), healed), subset);
         }
-        kinds.into_values().collect()
+        kinds
+            .into_iter()
+            .map(|((class, healed), subset)| Alternative {
+                key: mix(block, class).wrapping_sub(old).wrapping_add(healed),
+                decided: states_of(sectors, subset)
+                    .map(|(at, _, value)| (1, at, value.clone()))
+                    .collect(),
+            })
+            .collect()
     }
 
     /// The disks after a crash, with user data replaced by the marks of their places.
@@ -274,6 +308,19 @@ impl Control {
             image
         })
     }
+}
+
+/// The sectors of a block in the subset of this number: which of its states each one has, and what it holds.
+fn states_of(
+    sectors: &[(u64, Vec<Sector>)],
+    subset: usize,
+) -> impl Iterator<Item = (u64, usize, &Sector)> {
+    let mut number = subset;
+    sectors.iter().map(move |(at, states)| {
+        let state = number % states.len();
+        number /= states.len();
+        (*at, state, &states[state])
+    })
 }
 
 fn bad_or_not(leg: usize, at: u64, states: &[Sector]) -> Vec<Alternative> {

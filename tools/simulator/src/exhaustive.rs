@@ -22,6 +22,7 @@ use crate::world::Wrong;
 use dm_spare_engine::format::Layout;
 use dm_spare_engine::Settings;
 use sequence::{Explorer, Told};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Sectors of main: two blocks and a half.
 pub const MAIN_SECTORS: u64 = 20;
@@ -150,21 +151,21 @@ pub struct Case {
     pub suspends: usize,
 }
 
-/// The beginnings that are tried.
+/// The beginnings that are tried; those that lead to the most states first, so that workers end together.
 pub fn cases() -> Vec<Case> {
     use Condition::{Both, Good, Unreadable, Unwritable};
     use SpareCondition::{BadArea, BadLog, BadSlots};
     // With seven suspends the first commit of the sequence fills half of the log, and a checkpoint begins.
     [
-        ([Unreadable, Good, Good], SpareCondition::Good, 0),
-        ([Unwritable, Good, Good], SpareCondition::Good, 0),
-        ([Both, Good, Good], SpareCondition::Good, 0),
+        ([Both, Unwritable, Unreadable], SpareCondition::Good, 7),
         ([Both, Unwritable, Unreadable], SpareCondition::Good, 0),
         ([Unwritable, Both, Both], SpareCondition::Good, 0),
-        ([Both, Unwritable, Unreadable], SpareCondition::Good, 7),
-        ([Both, Unwritable, Good], BadSlots, 0),
         ([Both, Unwritable, Unreadable], BadLog, 0),
+        ([Both, Good, Good], SpareCondition::Good, 0),
+        ([Both, Unwritable, Good], BadSlots, 0),
+        ([Unreadable, Good, Good], SpareCondition::Good, 0),
         ([Unwritable, Good, Unreadable], BadArea, 7),
+        ([Unwritable, Good, Good], SpareCondition::Good, 0),
     ]
     .into_iter()
     .map(|(conditions, spare, suspends)| Case {
@@ -228,21 +229,18 @@ pub struct Depth {
     pub sample: u64,
 }
 
-/// Runs every sequence of at most `depth.length` operations in every case whose number is `part` of `parts`.
+/// Runs every sequence of at most `depth.length` operations in each case that no other worker has taken: `taken` is
+/// how many have been, and shared by all workers. What one has found out is of little use in another case.
 ///
 /// # Errors
 ///
 /// Names the sequence and what went wrong.
-pub fn run(depth: Depth, part: usize, parts: usize) -> Result<Tally, Wrong> {
+pub fn run(depth: Depth, taken: &AtomicUsize) -> Result<Tally, Wrong> {
     let mut explorer = Explorer::new(settings(), depth)?;
     explorer.format()?;
-    let mut number = 0;
-    for case in cases() {
+    while let Some(case) = cases().get(taken.fetch_add(1, Ordering::Relaxed)) {
         for first in alphabet() {
-            number += 1;
-            if number % parts == part {
-                extend(&mut explorer, &case, &mut vec![first], depth)?;
-            }
+            extend(&mut explorer, case, &mut vec![first], depth)?;
         }
     }
     Ok(explorer.tally())

@@ -6,7 +6,7 @@ use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::random::{self, shrink};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,10 +49,18 @@ struct Options {
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
+    /// The bug that the engine has on purpose.
+    #[cfg(feature = "seeded-bugs")]
+    #[arg(long)]
+    seeded_bug: Option<String>,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    #[cfg(feature = "seeded-bugs")]
+    if let Some(name) = options.seeded_bug.clone() {
+        kernel::seeded_bug::want(name);
+    }
     let result = match options.seed {
         Some(seed) => one_seed(&options, seed),
         None => exhaustive_part(&options).and_then(|()| random_part(&options)),
@@ -91,9 +99,12 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
         sample: options.sample.max(1),
     };
     let begin = Instant::now();
-    let threads = options.threads.max(1);
-    let workers: Vec<_> = (0..threads)
-        .map(|part| std::thread::spawn(move || exhaustive::run(depth, part, threads)))
+    let taken = Arc::new(AtomicUsize::new(0));
+    let workers: Vec<_> = (0..options.threads.max(1))
+        .map(|_| {
+            let taken = Arc::clone(&taken);
+            std::thread::spawn(move || exhaustive::run(depth, &taken))
+        })
         .collect();
     let mut tally = exhaustive::Tally::default();
     for worker in workers {

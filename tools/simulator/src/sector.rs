@@ -3,6 +3,7 @@
 //! The content of one sector: shared, never changed, with its hash kept beside it.
 
 use dm_spare_engine::SECTOR_BYTES;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
 use std::rc::Rc;
 
@@ -74,6 +75,29 @@ pub fn mark_of(bytes: &[u8]) -> Option<u64> {
         .chunks(8)
         .all(|chunk| chunk == mark.to_le_bytes())
         .then_some(mark)
+}
+
+/// For maps whose keys are hashes already.
+pub type Hashed = BuildHasherDefault<TakesHash>;
+
+/// A hash that is taken as it is.
+#[derive(Default)]
+pub struct TakesHash(u64);
+
+impl Hasher for TakesHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = mix(self.0, (*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 /// Stirs a number into a hash.

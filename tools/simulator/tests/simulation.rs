@@ -5,6 +5,7 @@
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::operation::alphabet;
 use dm_spare_simulator::random;
+use std::sync::atomic::AtomicUsize;
 
 #[test]
 fn every_single_operation_survives_every_crash() {
@@ -13,7 +14,7 @@ fn every_single_operation_survives_every_crash() {
         length_with_lies: 1,
         sample: 16,
     };
-    let tally = exhaustive::run(depth, 0, 1).expect("nothing promised is lost");
+    let tally = exhaustive::run(depth, &AtomicUsize::new(0)).expect("nothing promised is lost");
     assert_eq!(
         tally.sequences,
         (alphabet().len() * exhaustive::cases().len()) as u64

@@ -4,11 +4,12 @@
 
 use super::damage::{rubbish, Damage, DAMAGES};
 use super::NONCE_OF_RECOVERY;
-use crate::control::{Choice, Control, States};
+use crate::control::{resting, Choice, Control, States};
 use crate::disk::Disk;
 use crate::image::Disks;
 use crate::model::{Model, Value};
 use crate::rng::Rng;
+use crate::sector::{mix, Hashed};
 use crate::world::{World, Wrong};
 use dm_spare_engine::Settings;
 use std::collections::HashMap;
@@ -16,7 +17,14 @@ use std::rc::Rc;
 
 /// For each sector of main everything that it may read as.
 type Outcomes = Vec<Vec<Value>>;
-type Memo<T> = HashMap<u64, Result<Rc<T>, Wrong>>;
+type Memo<T> = HashMap<u64, Result<Rc<T>, Wrong>, Hashed>;
+
+/// What is read after a copy was damaged; contents are named by their places.
+pub(super) struct AfterDamage {
+    pub(super) copy: u8,
+    pub(super) damage: Damage,
+    pub(super) values: Rc<Vec<Value>>,
+}
 
 /// How a recovery is tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,6 +43,8 @@ pub(super) struct Recoveries {
     pub(super) control: Control,
     plain: Memo<Vec<Value>>,
     deep: [Memo<Outcomes>; 2],
+    /// What is read after each damage to a state.
+    damaged: Memo<Vec<AfterDamage>>,
     /// Recoveries that were run.
     pub(super) run: u64,
     /// Crashes of recoveries.
@@ -48,8 +58,9 @@ impl Recoveries {
             settings,
             rubbish: rubbish(settings.spare_sectors),
             control,
-            plain: HashMap::new(),
-            deep: [HashMap::new(), HashMap::new()],
+            plain: HashMap::default(),
+            deep: [HashMap::default(), HashMap::default()],
+            damaged: HashMap::default(),
             run: 0,
             crashes: 0,
         }
@@ -173,40 +184,75 @@ impl Recoveries {
     /// After a recovery one copy is damaged, then another crash comes.
     fn damaged(&mut self, world: &World) -> Result<(), Wrong> {
         let before = found(world)?;
-        for copy in 0..self.control.layout().copies {
-            for damage in DAMAGES {
-                if damage == Damage::Stale {
-                    continue;
-                }
-                let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-                let past = [&self.rubbish, &self.rubbish];
-                damage.apply(&mut disks[1], past, self.control.layout(), copy);
-                let values = self.whole(&disks).map_err(|wrong| {
-                    format!("after a recovery, copy {copy} {damage:?}: {wrong}")
-                })?;
-                for (at, (now, then)) in values.iter().zip(&before).enumerate() {
-                    if now != then {
-                        return Err(format!(
-                            "after a recovery, copy {copy} {damage:?}: sector {at} reads {now:?} instead of {then:?}"
-                        ));
-                    }
+        let after = self
+            .after_damage(&world.disks, None)
+            .map_err(|wrong| format!("after a recovery, {wrong}"))?;
+        for AfterDamage {
+            copy,
+            damage,
+            values,
+        } in after.iter()
+        {
+            let now = values.iter().map(|value| resting(&world.disks, *value));
+            for (at, (now, then)) in now.zip(&before).enumerate() {
+                if now != *then {
+                    return Err(format!(
+                        "after a recovery, copy {copy} {damage:?}: sector {at} reads {now:?} instead of {then:?}"
+                    ));
                 }
             }
         }
         Ok(())
     }
 
-    /// What is read once disks with empty caches are put into service.
-    pub(super) fn whole(&mut self, disks: &Disks) -> Result<Vec<Value>, Wrong> {
-        let states = self.control.states(disks);
-        let Some(choice) = states.choices.first() else {
-            return Err("a crash leaves nothing".into());
-        };
-        let values = self.plain(disks, choice, 1)?;
-        Ok(values
-            .iter()
-            .flat_map(|value| states.resolve(disks, choice, *value))
-            .collect())
+    /// What is read after a crash that loses the caches and each damage to either copy. `once` is the spare as it was;
+    /// without it nothing is stale. What a damaged block is to the engine depends on what it was before, so this is
+    /// found out once for each state, and each `once`.
+    pub(super) fn after_damage(
+        &mut self,
+        disks: &Disks,
+        once: Option<(u64, &Disk)>,
+    ) -> Result<Rc<Vec<AfterDamage>>, Wrong> {
+        let key = mix(self.control.key(disks), once.map_or(0, |(key, _)| key));
+        if let Some(known) = self.damaged.get(&key) {
+            return known.clone();
+        }
+        let result = self
+            .damage_all(disks, once.map(|(_, once)| once))
+            .map(Rc::new);
+        self.damaged.insert(key, result.clone());
+        result
+    }
+
+    fn damage_all(
+        &mut self,
+        disks: &Disks,
+        once: Option<&Disk>,
+    ) -> Result<Vec<AfterDamage>, Wrong> {
+        let mut list = Vec::new();
+        for copy in 0..self.control.layout().copies {
+            for damage in DAMAGES {
+                if damage == Damage::Stale && once.is_none() {
+                    continue;
+                }
+                let mut disks = [disks[0].crashed(&[]), disks[1].crashed(&[])];
+                let past = [&self.rubbish, once.unwrap_or(&self.rubbish)];
+                damage.apply(&mut disks[1], past, self.control.layout(), copy);
+                let choice = Choice {
+                    key: self.control.key(&disks),
+                    decided: [Vec::new(), Vec::new()],
+                };
+                let values = self
+                    .plain(&disks, &choice, 1)
+                    .map_err(|wrong| format!("copy {copy} {damage:?}: {wrong}"))?;
+                list.push(AfterDamage {
+                    copy,
+                    damage,
+                    values,
+                });
+            }
+        }
+        Ok(list)
     }
 }
 

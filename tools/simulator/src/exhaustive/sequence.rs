@@ -2,19 +2,20 @@
 
 //! One sequence of operations, and the crashes of its last one.
 
-use super::damage::{sectors_of, DAMAGES};
-use super::recovery::{check, Recoveries, Thoroughness};
+use super::damage::sectors_of;
+use super::recovery::{check, AfterDamage, Recoveries, Thoroughness};
 use super::{
     blank_disks, initial_model, Case, Depth, Tally, NONCE_OF_FORMATTING, NONCE_OF_RECOVERY,
     NONCE_OF_SEQUENCE,
 };
-use crate::control::{Control, States};
+use crate::control::{resting, Control, States};
 use crate::disk::lies::{Habit, Liar, Lie};
 use crate::disk::Disk;
 use crate::image::{random_image, Disks};
 use crate::model::Model;
 use crate::operation::{settle, Step};
 use crate::rng::Rng;
+use crate::sector::mix;
 use crate::world::{Ask, World, Wrong};
 use dm_spare_engine::format::layout::COPIES_DEFAULT;
 use dm_spare_engine::{Event, Settings};
@@ -98,6 +99,7 @@ impl Explorer {
             world.settle()?;
         }
         let once = world.disks[1].crashed(&[]);
+        let number_of_once = mix(1, self.recoveries.control.key(&world.disks));
         let layout = *self.recoveries.control.layout();
         if let Some((copy, number, lie)) = lie {
             self.tally.lies += 1;
@@ -125,7 +127,7 @@ impl Explorer {
         world = last.run(world, settings, draw(), &mut |world| {
             self.crash(world, thoroughness)?;
             if thoroughness == Thoroughness::CrashesAndDamage {
-                self.damage(world, &once)?;
+                self.damage(world, (number_of_once, &once))?;
             }
             Ok(())
         })?;
@@ -175,27 +177,24 @@ impl Explorer {
             .map_err(|wrong| format!("a subset by itself: {wrong}"))
     }
 
-    /// A crash that loses the caches, and damage to one copy; `once` is the spare at the beginning.
-    fn damage(&mut self, world: &World, once: &Disk) -> Result<(), Wrong> {
+    /// A crash that loses the caches, and damage to one copy; `once` is the spare at the beginning, and its number.
+    fn damage(&mut self, world: &World, once: (u64, &Disk)) -> Result<(), Wrong> {
         let model = world.model.crashed();
-        let layout = *self.recoveries.control.layout();
-        for copy in 0..layout.copies {
-            for damage in DAMAGES {
-                let mut disks = [world.disks[0].crashed(&[]), world.disks[1].crashed(&[])];
-                let past = [&self.recoveries.rubbish, once];
-                damage.apply(&mut disks[1], past, &layout, copy);
-                self.tally.images += 1;
-                let values = self
-                    .recoveries
-                    .whole(&disks)
-                    .map_err(|wrong| format!("copy {copy} {damage:?}: {wrong}"))?;
-                for (at, value) in values.iter().enumerate() {
-                    let allowed = model.allowed_after_crash(at as u64);
-                    if !allowed.contains(value) {
-                        return Err(format!(
-                            "copy {copy} {damage:?}: sector {at} reads {value:?}, allowed are {allowed:?}"
-                        ));
-                    }
+        let after = self.recoveries.after_damage(&world.disks, Some(once))?;
+        for AfterDamage {
+            copy,
+            damage,
+            values,
+        } in after.iter()
+        {
+            self.tally.images += 1;
+            for (at, value) in values.iter().enumerate() {
+                let value = resting(&world.disks, *value);
+                let allowed = model.allowed_after_crash(at as u64);
+                if !allowed.contains(&value) {
+                    return Err(format!(
+                        "copy {copy} {damage:?}: sector {at} reads {value:?}, allowed are {allowed:?}"
+                    ));
                 }
             }
         }
