@@ -335,3 +335,22 @@ fn refusals_and_notices_are_one_sentence() {
         .iter()
         .all(|notice| !notice.to_string().contains('\n')));
 }
+
+#[test]
+fn r16_no_checkpoint_hides_the_clean_marker() {
+    let mut world = fresh().expect("a blank spare is formatted");
+    // Often enough for the log to be half full at every point of a suspend.
+    for suspends in 1..=40 {
+        world.engine.handle(Event::Suspend { noflush: false });
+        world.settle().expect("settled");
+        assert_eq!(world.suspended.len(), suspends);
+        let next = reboot(&world, 2).expect("the set loads");
+        assert!(
+            next.activated
+                .is_some_and(|result| result.is_ok_and(|activation| activation.was_clean)),
+            "after {suspends} suspends"
+        );
+        world.engine.handle(Event::Resume);
+        world.settle().expect("settled");
+    }
+}
