@@ -31,12 +31,12 @@ open_workshop() {
 	unlock
 }
 
-# Copies a workshop that may be in use: waits until cargo builds nothing there.
+# Copies a workshop, unless cargo is building something there: then a new one begins with nothing.
 copy_workshop() (
 	shopt -s nullglob
 	for file in "$1"/target/*/.cargo-lock; do
 		exec {descriptor}<"$file"
-		flock -s "$descriptor"
+		flock -s -n "$descriptor" || exit 0
 	done
 	cp -a --reflink=auto "$1" "$2"
 )
