@@ -95,7 +95,7 @@ impl IoEpoch {
         // The task may be moved to another CPU at any moment; that only costs time.
         let cpu = CpuId::current().as_u32();
         let phase = self.phase.load(Relaxed) & 1;
-        let token = EpochToken(cpu << 1 | phase);
+        let token = EpochToken((cpu << 1) | phase);
         if let Some(inside) = self.counter(token) {
             // ORDERING: full, pairs with the barriers in `GracePeriods::poll`: either
             // that sees this count, or the caller sees what was written before it.
