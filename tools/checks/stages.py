@@ -9,6 +9,9 @@ import subprocess
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 GUEST = PROJECT / "tools" / "guest"
 
+# What the builders and tools/lint say of a build that passed before and reads nothing else now.
+UNCHANGED = "unchanged since it passed"
+
 _NEXTEST = re.compile(r"^\s+(PASS|FAIL|SIGABRT|SIGSEGV|SIGILL|SIGKILL|TIMEOUT|ABORT) \[.*?\]\s+(?:\([^)]*\)\s+)?(.+)$")
 _LIBTEST = re.compile(r"^test (.+) \.\.\. (ok|FAILED|ignored)")
 _NEXTEST_SKIPPED = re.compile(r"tests? run: .*?(\d+) skipped")
@@ -30,6 +33,8 @@ def single(tally, output, name, *command, **settings):
     """A stage that is one test: it passes when the command does."""
     status, text = run(output / f"{name}.log", *command, **settings)
     tally.add(name, "PASS" if status == 0 else "FAIL", text)
+    if UNCHANGED in text:
+        print(f"   {name}: {UNCHANGED}", flush=True)
     return status == 0
 
 
@@ -87,6 +92,8 @@ def lint(tally, output):
     found = re.findall(r"^(ok|FAIL) +(.*)$", text, re.MULTILINE)
     for result, name in found:
         tally.add(f"lint {name}", "PASS" if result == "ok" else "FAIL", text)
+        if UNCHANGED in name:
+            print(f"   {name}", flush=True)
     if not found or (status != 0 and all(result == "ok" for result, _ in found)):
         tally.add("lint", "FAIL", text)
 

@@ -14,13 +14,15 @@ open_workshop() {
 	lock workshops
 	if [ ! -d "$workshop" ]; then
 		rm -rf "$workshop".*
-		donor=$(find "$CACHE/workshop" -mindepth 2 -maxdepth 2 -name checkout -printf '%T@ %h\n' |
-			sort -rn | sed -n '1s/^[^ ]* //p')
-		if [ -n "$donor" ] && [ ! -d "$(cat "$donor/checkout")" ]; then
-			mv "$donor" "$workshop.new"
-		elif [ -n "$donor" ]; then
-			copy_workshop "$donor" "$workshop.new"
-		fi
+		while read -r donor; do
+			if [ -d "$(cat "$donor/checkout")" ]; then
+				copy_workshop "$donor" "$workshop.new" || { rm -rf "$workshop.new"; continue; }
+			else
+				mv "$donor" "$workshop.new"
+			fi
+			break
+		done < <(find "$CACHE/workshop" -mindepth 2 -maxdepth 2 -name checkout -printf '%T@ %h\n' |
+			sort -rn | sed 's/^[^ ]* //')
 		mkdir -p "$workshop.new/source" "$workshop.new/target"
 		mv "$workshop.new" "$workshop"
 		forget_workshops
@@ -31,12 +33,12 @@ open_workshop() {
 	unlock
 }
 
-# Copies a workshop, unless cargo is building something there: then a new one begins with nothing.
+# Copies a workshop, unless cargo is building there.
 copy_workshop() (
 	shopt -s nullglob
-	for file in "$1"/target/*/.cargo-lock; do
+	for file in "$1"/target/*/.cargo-lock "$1"/target/fuzz/*/*/.cargo-lock; do
 		exec {descriptor}<"$file"
-		flock -s -n "$descriptor" || exit 0
+		flock -s -n "$descriptor" || exit 1
 	done
 	cp -a --reflink=auto "$1" "$2"
 )
