@@ -97,15 +97,21 @@ impl Engine {
         let logged = self.lineage.next.saturating_sub(self.lineage.base);
         let wraps = seeded!("log_overwritten");
         let half_full = logged > set.layout.ring_blocks / 2 && !wraps;
-        if !self.lineage.broken && self.checkpoint.is_idle() && (half_full || self.rejoin_is_due())
-        {
-            self.start_checkpoint(Purpose::Background);
-            return true;
-        }
         let jobs_wait = self
             .jobs
             .iter()
             .any(|job| job.phase == job::Phase::Commit && !job.in_round);
+        // A checkpoint whose base is the clean marker would hide it. Until another block follows it can wait: the log
+        // had room for the marker. Only what is to be committed may need the room that a checkpoint makes.
+        let would_hide_marker = self.clean && !jobs_wait;
+        if !self.lineage.broken
+            && self.checkpoint.is_idle()
+            && !would_hide_marker
+            && (half_full || self.rejoin_is_due())
+        {
+            self.start_checkpoint(Purpose::Background);
+            return true;
+        }
         let sync_waits = self
             .jobs
             .iter()

@@ -10,7 +10,7 @@ use dm_spare_simulator::exhaustive::{
 use dm_spare_simulator::image::crash_images;
 use dm_spare_simulator::rng::Rng;
 use dm_spare_simulator::scenario::{
-    drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
+    done, drop_copy_1, durable, formatted, fresh, reboot, refusal, reseal_superblocks, write,
 };
 use dm_spare_simulator::sector::marked;
 use dm_spare_simulator::world::{Ask, World};
@@ -338,19 +338,59 @@ fn refusals_and_notices_are_one_sentence() {
 
 #[test]
 fn r16_no_checkpoint_hides_the_clean_marker() {
-    let mut world = fresh().expect("a blank spare is formatted");
-    // Often enough for the log to be half full at every point of a suspend.
-    for suspends in 1..=40 {
-        world.engine.handle(Event::Suspend { noflush: false });
-        world.settle().expect("settled");
-        assert_eq!(world.suspended.len(), suspends);
-        let next = reboot(&world, 2).expect("the set loads");
+    // A suspend and a resume are two commits: one more in front has the log half full at the other of them.
+    for earlier in [0, 1] {
+        let mut world = fresh().expect("a blank spare is formatted");
+        for block in 0..earlier {
+            assert!(!done(&mut world, write(block * 8, 8)).expect("written"));
+        }
+        for suspends in 1..=40 {
+            world.engine.handle(Event::Suspend { noflush: false });
+            world.settle().expect("settled");
+            assert_eq!(world.suspended, vec![true; suspends]);
+            assert!(
+                loads_clean(&world),
+                "after {earlier} commits and {suspends} suspends"
+            );
+            world.engine.handle(Event::Resume);
+            world.settle().expect("settled");
+            assert!(
+                !loads_clean(&world),
+                "resumed after {earlier} commits and {suspends} suspends"
+            );
+        }
         assert!(
-            next.activated
-                .is_some_and(|result| result.is_ok_and(|activation| activation.was_clean)),
-            "after {suspends} suspends"
+            world.engine.snapshot().checkpoints > 3,
+            "the log is reused all the same"
         );
-        world.engine.handle(Event::Resume);
-        world.settle().expect("settled");
     }
+}
+
+#[test]
+fn r16_taking_a_copy_in_again_does_not_hide_the_clean_marker() {
+    let mut world = fresh().expect("a blank spare is formatted");
+    // Copy 1 falls out when the marker is written: one commit later it may be taken in again.
+    let layout = Layout::new(SPARE_BLOCKS, 2).expect("large enough");
+    let first = layout.superblock(1) * 8;
+    world.disks[1]
+        .unwritable
+        .extend(first..first + layout.copy_blocks() * 8);
+    world.engine.handle(Event::Suspend { noflush: false });
+    world.settle().expect("settled");
+    assert_eq!(world.suspended, [true]);
+    assert_eq!(world.engine.snapshot().copies_healthy, 1);
+    assert!(loads_clean(&world));
+    world.disks[1].unwritable.clear();
+    world.engine.handle(Event::Resume);
+    world.settle().expect("settled");
+    assert_eq!(world.engine.snapshot().copies_healthy, 3);
+    assert!(!loads_clean(&world));
+}
+
+/// Whether the set that a crash leaves says that it was suspended cleanly.
+fn loads_clean(world: &World) -> bool {
+    reboot(world, 2)
+        .expect("the set loads")
+        .activated
+        .is_some_and(|result| result.is_ok_and(|activation| activation.was_clean))
 }
