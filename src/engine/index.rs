@@ -9,9 +9,11 @@
 //! |---|---|
 //! | `record` | a name and what is known about it |
 //! | `units` | chapters, pages, segments: what a number counts |
+//! | `volume_index` | which chapters may hold a name |
 
 pub mod record;
 pub mod units;
+pub mod volume_index;
 
 pub use record::{Data, Name, NAME_BYTES, RECORD_BYTES};
 pub use units::{Chapter, Image, Page, Pbn, Segment, Window};
