@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! How large every part of an index is: a function of a few parameters, which follow from the size that the user
+//! names.
+
+pub mod shape;
+mod size;
+
+pub use shape::IndexShape;
+pub use size::MemorySize;
+
+use super::format::{
+    chapter_part::BOUNDS_PER_PART, filter_page::FILTERS_PER_PAGE,
+    image_block::PAYLOAD_BYTES as IMAGE_PAYLOAD_BYTES, record_page::RECORDS_PER_PAGE,
+    saved_page::ENTRIES_PER_PAGE,
+};
+use super::open_chapter;
+use super::units::{Chapter, Window};
+use crate::engine::units::BLOCK_BYTES;
+
+/// Live chapters of a dense index. With the open one, the one that is written, and those whose entries have not
+/// been swept out of the volume index, they fit into a chapter code of 10 bits.
+const CHAPTERS: u32 = 960;
+/// A sparse index has so many times the chapters of a dense one.
+const SPARSE_FACTOR: u32 = 10;
+/// Of these, so many of a hundred are sparse, as in UDS.
+const SPARSE_PERCENT: u32 = 95;
+/// Chapters within which every segment's image is written once; after a crash this many are replayed.
+const CHECKPOINT_CHAPTERS: u32 = 40;
+/// The same of a sparse index, so that a chapter code of its dense part has 9 bits.
+const CHECKPOINT_CHAPTERS_SPARSE: u32 = 28;
+/// Records of a MiB of memory, as in UDS.
+const RECORDS_PER_MEBIBYTE: u64 = 1 << 18;
+/// Buckets of a segment: 1024 cache lines.
+const BUCKET_BITS: u32 = 10;
+/// One name in so many is a hook.
+const HOOK_INTERVAL: u64 = 32;
+/// Pages of a chapter beyond those that its records fill: records of equal prefixes that would straddle two pages
+/// go to the second, which leaves a gap on the first.
+const SPARE_PAGES: u32 = 1;
+/// Image slots beyond those that the newest image of each segment and those of one chapter need.
+const SPARE_IMAGES: u64 = 8;
+/// The page cache holds the pages of so many chapters.
+const CACHED_CHAPTERS: u64 = 3;
+/// The sparse cache holds the filters of so many chapters, as in UDS.
+pub const SPARSE_CACHE_CHAPTERS: u64 = 7;
+/// Blocks that the chapter writer has for record pages.
+pub const WRITER_BLOCKS: u64 = 16;
+
+/// What the parts of an index follow from; recorded in its superblock.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Parameters {
+    /// Record pages that a full chapter fills.
+    pub pages: u32,
+    /// Live chapters of which every name is found.
+    pub dense_chapters: u32,
+    /// Older chapters of which only hooks are indexed; 0 makes a dense index.
+    pub sparse_chapters: u32,
+    /// Chapters within which every segment's image is written once.
+    pub checkpoint_chapters: u32,
+    /// Buckets of a segment: two to the power of this.
+    pub bucket_bits: u32,
+}
+
+impl Parameters {
+    /// The parameters of an index that uses at most the memory named.
+    pub fn of_size(size: MemorySize, sparse: bool) -> Self {
+        let records = u64::from(size.mebibytes()) * RECORDS_PER_MEBIBYTE;
+        let pages = records.div_ceil(u64::from(CHAPTERS) * RECORDS_PER_PAGE as u64);
+        let all = CHAPTERS * SPARSE_FACTOR;
+        let sparse_chapters = all * SPARSE_PERCENT / 100;
+        Self {
+            // CAST: at most 2^28 records a chapter.
+            pages: pages as u32,
+            dense_chapters: if sparse {
+                all - sparse_chapters
+            } else {
+                CHAPTERS
+            },
+            sparse_chapters: if sparse { sparse_chapters } else { 0 },
+            checkpoint_chapters: if sparse {
+                CHECKPOINT_CHAPTERS_SPARSE
+            } else {
+                CHECKPOINT_CHAPTERS
+            },
+            bucket_bits: BUCKET_BITS,
+        }
+    }
+
+    /// Whether nothing that follows from the parameters overflows or is empty.
+    fn are_sound(&self) -> bool {
+        (1..=1 << 21).contains(&self.pages)
+            && (1..=1 << 12).contains(&self.dense_chapters)
+            && self.sparse_chapters <= 1 << 15
+            && (1..=1 << 12).contains(&self.checkpoint_chapters)
+            && (1..=12).contains(&self.bucket_bits)
+    }
+}
+
+/// How large every part of an index is. The fields follow from the parameters and are not changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Geometry {
+    /// What all the rest follows from.
+    pub parameters: Parameters,
+    /// Live chapters, dense and sparse.
+    pub chapters: u64,
+    /// Places for chapters on the disk: one more than are live, so that none is overwritten while it is.
+    pub slots: u64,
+    /// Records of a full chapter.
+    pub chapter_records: u64,
+    /// Blocks for the record pages of a chapter.
+    pub page_blocks: u32,
+    /// Blocks for the filters of a chapter; none of a dense index.
+    pub filter_blocks: u32,
+    /// Blocks for the header of a chapter, with the bounds of its pages.
+    pub header_blocks: u32,
+    /// The volume index: of all names, or of a sparse index the names of dense chapters that are no hooks.
+    pub index: IndexShape,
+    /// The volume index of the hooks of a sparse index. It has as many segments as the other.
+    pub hooks: Option<IndexShape>,
+    /// Blocks for the image of one segment.
+    pub image_blocks: u32,
+    /// Images written with each chapter.
+    pub chapter_images: u64,
+    /// Places for images on the disk.
+    pub image_slots: u64,
+    /// Blocks for the names of open chapters when the index is stopped.
+    pub save_blocks: u64,
+    /// Pages of the page cache of all zones together.
+    pub cache_pages: u64,
+}
+
+impl Geometry {
+    /// What follows from the parameters; none if they make no index.
+    pub fn new(parameters: Parameters) -> Option<Self> {
+        if !parameters.are_sound() {
+            return None;
+        }
+        let chapter_records = u64::from(parameters.pages) * RECORDS_PER_PAGE as u64;
+        let chapters = u64::from(parameters.dense_chapters) + u64::from(parameters.sparse_chapters);
+        let is_sparse = parameters.sparse_chapters != 0;
+        let page_blocks = parameters.pages + SPARE_PAGES;
+        let (index, hooks) = shapes(&parameters, chapter_records, chapters)?;
+        let segments = u64::from(index.segments);
+        let image_bytes = index.segment_bytes() + hooks.map_or(0, |hooks| hooks.segment_bytes());
+        let chapter_images = segments.div_ceil(u64::from(parameters.checkpoint_chapters));
+        Some(Self {
+            parameters,
+            chapters,
+            slots: chapters + 1,
+            chapter_records,
+            page_blocks,
+            filter_blocks: if is_sparse {
+                page_blocks.div_ceil(FILTERS_PER_PAGE as u32)
+            } else {
+                0
+            },
+            header_blocks: page_blocks.div_ceil(BOUNDS_PER_PART as u32),
+            index,
+            hooks,
+            // CAST: a segment has at most 2^12 buckets of two cache lines.
+            image_blocks: image_bytes.div_ceil(IMAGE_PAYLOAD_BYTES as u64) as u32,
+            chapter_images,
+            image_slots: segments + chapter_images + SPARE_IMAGES,
+            save_blocks: 1 + chapter_records.div_ceil(ENTRIES_PER_PAGE as u64),
+            cache_pages: CACHED_CHAPTERS * u64::from(parameters.pages),
+        })
+    }
+
+    /// The geometry of a size that a user names.
+    pub fn of_size(size: MemorySize, sparse: bool) -> Option<Self> {
+        Self::new(Parameters::of_size(size, sparse))
+    }
+
+    /// Whether old chapters are sparse.
+    pub fn is_sparse(&self) -> bool {
+        self.parameters.sparse_chapters != 0
+    }
+
+    /// Records of a full index.
+    pub fn records(&self) -> u64 {
+        self.chapter_records * self.chapters
+    }
+
+    /// Records of one zone's share of a chapter.
+    pub fn zone_records(&self, zones: u32) -> u64 {
+        self.chapter_records / u64::from(zones.max(1))
+    }
+
+    /// The oldest chapter that is live when `newest` is the newest that is closed.
+    pub fn oldest(&self, newest: Chapter) -> Chapter {
+        Chapter((newest.0.saturating_sub(self.chapters) + 1).max(Chapter::FIRST.0))
+    }
+
+    /// Whether a chapter is live in this window and so old that only its hooks are indexed.
+    pub fn is_sparse_chapter(&self, window: &Window, chapter: Chapter) -> bool {
+        let age = window.newest.0.saturating_sub(chapter.0);
+        self.is_sparse()
+            && window.contains(chapter)
+            && age >= u64::from(self.parameters.dense_chapters)
+    }
+
+    /// Bytes of memory of a full index in one zone, everything counted.
+    pub fn memory_bytes(&self) -> u64 {
+        let block = BLOCK_BYTES as u64;
+        let filters = u64::from(self.filter_blocks) * SPARSE_CACHE_CHAPTERS;
+        let blocks = self.cache_pages
+            + filters
+            + WRITER_BLOCKS
+            + u64::from(self.header_blocks)
+            + u64::from(self.image_blocks);
+        self.index.bytes()
+            + self.hooks.map_or(0, |hooks| hooks.bytes())
+            + 2 * open_chapter::memory_bytes(self.chapter_records)
+            + self.slots * u64::from(self.page_blocks) * 4
+            + blocks * block
+    }
+
+    /// Blocks of 4 KiB on the disk.
+    pub fn disk_blocks(&self) -> u64 {
+        super::layout::Layout::new(self).blocks
+    }
+}
+
+/// The shapes of the volume index and of that of the hooks.
+fn shapes(
+    parameters: &Parameters,
+    chapter_records: u64,
+    chapters: u64,
+) -> Option<(IndexShape, Option<IndexShape>)> {
+    let bucket_bits = parameters.bucket_bits;
+    // The open chapter, the one that is written, and those not yet swept out.
+    let unswept = u64::from(parameters.checkpoint_chapters) + 2;
+    let code_bits = |live: u64| (live + unswept).next_power_of_two().trailing_zeros();
+    let dense = u64::from(parameters.dense_chapters);
+    let all_dense = chapter_records * dense;
+    let is_sparse = parameters.sparse_chapters != 0;
+    let records = if is_sparse {
+        all_dense - all_dense / HOOK_INTERVAL
+    } else {
+        all_dense
+    };
+    let code = code_bits(dense);
+    let segments = IndexShape::segments_for(records, code, bucket_bits);
+    let shape = |records: u64, code_bits: u32| {
+        Some(IndexShape {
+            segments: u32::try_from(segments).ok()?,
+            bucket_bits,
+            bucket_words: IndexShape::words_for(records, segments, code_bits, bucket_bits)?,
+            code_bits,
+        })
+    };
+    let index = shape(records, code)?;
+    let hooks = if is_sparse {
+        let hooks = (chapter_records * chapters).div_ceil(HOOK_INTERVAL);
+        Some(shape(hooks, code_bits(chapters))?)
+    } else {
+        None
+    };
+    Some((index, hooks))
+}
