@@ -5,7 +5,7 @@
 //! The driver delivers messages in the order in which they were sent between the same two; otherwise in any order.
 
 use super::extent::Extent;
-use super::frozen_chapter::FrozenChapter;
+use super::open_chapter::FrozenChapter;
 use super::units::{Chapter, Image, Page, Window};
 use kernel::sync::Arc;
 
@@ -47,7 +47,7 @@ pub enum ToZone {
     Save {
         /// Which save.
         generation: u64,
-        /// The first record, counted from 0.
+        /// The place of the first entry: 0, or what the last answer said.
         from: u32,
         /// The number of the page in the saved area.
         page: u32,
@@ -72,6 +72,8 @@ pub struct Replay {
     pub pages: u32,
     /// The pages.
     pub memory: Extent,
+    /// Comes back with the answer.
+    pub ticket: u32,
 }
 
 /// What a zone has to know to begin.
@@ -97,6 +99,8 @@ pub enum ToKeeper {
     Replayed {
         /// The memory.
         memory: Extent,
+        /// The ticket of the request.
+        ticket: u32,
     },
     /// The answer to [`ToZone::Restore`].
     Restored {
@@ -127,7 +131,7 @@ pub enum ToKeeper {
         memory: Extent,
         /// Entries in it.
         entries: u32,
-        /// Whether there are no more behind them.
-        is_last: bool,
+        /// Where to go on; none if there are no more behind them.
+        next: Option<u32>,
     },
 }

@@ -10,15 +10,18 @@ pub(super) use tail::TailOfNames;
 use super::extent::Extent;
 use super::format::image_block::{self, ImageBlock, ImageHeader};
 use super::format::Place;
-use super::frozen_chapter::FrozenChapter;
 use super::geometry::Geometry;
 use super::layout::Layout;
+use super::open_chapter::{Entry, FrozenChapter};
 use super::record::Name;
 use super::units::{Chapter, Image, Segment, Window};
 use super::volume_index::{Candidates, Change, Loaded, VolumeIndex};
 use crate::engine::format::Checksum;
 use core::ops::Range;
 use kernel::alloc::{AllocError, Flags, KVVec};
+
+/// Bits of a chapter code in entries of open chapters: enough for all geometries.
+pub(super) const CODE_BITS: u32 = 14;
 
 /// The volume index of a zone.
 pub(super) struct Names {
@@ -41,6 +44,11 @@ pub(super) struct ImagePlace<'a> {
     pub(super) uuid: [u8; 16],
     pub(super) layout: &'a Layout,
     pub(super) checksum: Checksum,
+}
+
+/// The chapter whose record an entry of this chapter replaces.
+fn replaced(entry: &Entry, chapter: Chapter) -> Option<Chapter> {
+    chapter.newest_with(entry.replaces?, CODE_BITS)
 }
 
 impl Names {
@@ -150,64 +158,64 @@ impl Names {
         }
     }
 
-    /// Enters a part of a closed chapter. Segments that are not here get its names from the tail when they come.
-    /// Returns the names for which there was no room.
+    /// Enters up to `steps` entries of a closed chapter into the volume index, from a place on. Segments that are not
+    /// here get the names from the tail when they come. Returns how many names there was no room for, and the place to
+    /// go on from; none when all are entered.
     pub(super) fn apply(
         &mut self,
         chapter: Chapter,
         share: &FrozenChapter,
-        entries: Range<usize>,
-    ) -> u64 {
-        if self.hooks.is_some() || !self.is_complete() {
-            return self.apply_singly(chapter, share, entries);
-        }
-        let mut deleted = 0u64;
-        let changes = share.entries(entries.clone()).filter_map(|entry| {
-            if entry.data.is_none() {
-                deleted += 1;
-                return None;
-            }
-            Some(Change {
-                key: entry.name.key,
-                replaces: entry.replaces,
-            })
+        from: usize,
+        steps: usize,
+    ) -> (u64, Option<usize>) {
+        let mut next = None;
+        let mut taken = 0;
+        let mut has_deleted = false;
+        let entries = share.entries_from(from).take(steps).inspect(|(behind, entry)| {
+            next = Some(*behind);
+            taken += 1;
+            has_deleted |= entry.deleted;
         });
-        let not_indexed = self.plain.apply(chapter, changes).not_indexed;
-        if deleted != 0 {
-            for entry in share.entries(entries).filter(|entry| entry.data.is_none()) {
-                if let Some(old) = entry.replaces {
-                    self.plain.remove(entry.name.key, old);
+        let not_indexed = if self.hooks.is_some() || !self.is_complete() {
+            self.apply_singly(chapter, entries.map(|(_, entry)| entry))
+        } else {
+            let changes = entries.filter(|(_, entry)| !entry.deleted);
+            let changes = changes.map(|(_, entry)| Change {
+                key: entry.name.key,
+                replaces: replaced(&entry, chapter),
+            });
+            self.plain.apply(chapter, changes).not_indexed
+        };
+        if has_deleted {
+            let entries = share.entries_from(from).take(taken);
+            for (_, entry) in entries.filter(|(_, entry)| entry.deleted) {
+                if let Some(old) = replaced(&entry, chapter) {
+                    self.remove(entry.name, old);
                 }
             }
         }
-        not_indexed
+        (not_indexed, next.filter(|_| taken == steps))
     }
 
-    fn apply_singly(
-        &mut self,
-        chapter: Chapter,
-        share: &FrozenChapter,
-        entries: Range<usize>,
-    ) -> u64 {
+    fn apply_singly(&mut self, chapter: Chapter, entries: impl Iterator<Item = Entry>) -> u64 {
         let mut not_indexed = 0;
         let is_complete = self.is_complete();
-        for entry in share.entries(entries) {
+        for entry in entries.filter(|entry| !entry.deleted) {
             let name = entry.name;
             if !self.has(self.segment(name)) {
                 continue;
             }
             let index = self.of_mut(name);
-            match (entry.data, entry.replaces) {
-                (None, None) => {}
-                (None, Some(old)) => {
-                    index.remove(name.key, old);
-                }
-                (Some(_), Some(old)) if index.move_entry(name.key, old, chapter) => {}
-                // The segment may have come in between, and have had the name from the tail.
-                (Some(_), _)
-                    if !is_complete && index.candidates(name.key).as_slice().contains(&chapter) => {
-                }
-                (Some(_), _) => not_indexed += u64::from(index.insert(name.key, chapter).is_err()),
+            let old = replaced(&entry, chapter);
+            if old.is_some_and(|old| index.move_entry(name.key, old, chapter)) {
+                continue;
+            }
+            // The segment may have come in between, and have had the name from the tail.
+            let had = |index: &VolumeIndex| {
+                index.candidates(name.key).as_slice().contains(&chapter)
+            };
+            if is_complete || !had(index) {
+                not_indexed += u64::from(index.insert(name.key, chapter).is_err());
             }
         }
         not_indexed

@@ -23,11 +23,11 @@ use super::extent::Extent;
 use super::geometry::Geometry;
 use super::layout::Layout;
 use super::message::{ToKeeper, ToZone};
-use super::names::{Names, TailOfNames};
+use super::names::{Names, TailOfNames, CODE_BITS};
 use super::open_chapter::OpenChapter;
 use super::page_cache::PageCache;
 use super::parked::{Attempt, List, Parked};
-use super::request::Request;
+use super::request::{Answer, Request, Unavailable};
 use super::statistics::Statistics;
 use super::units::{Chapter, Image, Segment, Window};
 use super::zones::Zones;
@@ -143,6 +143,14 @@ pub struct Zone {
     /// The images that segments are loaded from: from the first to before the second.
     images: (Image, Image),
     tail: TailOfNames,
+    /// Segments are read, as opposed to filled by replaying all chapters.
+    is_lazy: bool,
+    /// The chapter that is being replayed.
+    replaying: Chapter,
+    /// The keeper waits to hear that the zone is at rest.
+    rest_is_owed: bool,
+    /// Requests were served before the zone came to rest.
+    resumes_serving: bool,
     /// An image that the keeper waits for.
     wanted: Option<(Image, Extent)>,
     statistics: Statistics,
@@ -188,6 +196,10 @@ impl Zone {
             loads: Loads::new(geometry.image_blocks as usize, flags)?,
             images: (Image(0), Image(0)),
             tail: TailOfNames::new(geometry.is_sparse()),
+            is_lazy: true,
+            replaying: Chapter(0),
+            rest_is_owed: false,
+            resumes_serving: false,
             wanted: None,
             statistics: Statistics::default(),
             touched: 0,
@@ -200,6 +212,12 @@ impl Zone {
     pub fn submit(&mut self, requests: &[Request], out: &mut impl FnMut(ZoneAction)) -> usize {
         let taken = requests.len().min(self.parked.room());
         let requests = requests.get(..taken).unwrap_or(&[]);
+        if self.state == State::Resting {
+            for request in requests {
+                self.answer(*request, Answer::Unavailable(Unavailable::Suspended), out);
+            }
+            return taken;
+        }
         // The loads do not depend on each other, so the memory answers them all at once.
         for request in requests {
             let open = self.open.touch(request.name);

@@ -4,8 +4,8 @@
 
 use super::{State, Zone};
 use crate::engine::index::action::ZoneAction;
-use crate::engine::index::frozen_chapter::FrozenChapter;
 use crate::engine::index::message::ToKeeper;
+use crate::engine::index::open_chapter::FrozenChapter;
 use crate::engine::index::units::{Chapter, Window};
 use kernel::sync::Arc;
 
@@ -13,7 +13,7 @@ use kernel::sync::Arc;
 pub(super) struct Closing {
     pub(super) chapter: Chapter,
     pub(super) share: Arc<FrozenChapter>,
-    /// The next entry for the volume index; none when all are there.
+    /// The next place whose entry is for the volume index; none when all are there.
     next: Option<usize>,
     is_durable: bool,
 }
@@ -49,7 +49,9 @@ impl Zone {
         // Rarely anything is left: there was a whole chapter's time.
         self.apply(usize::MAX);
         let chapter = self.open_chapter;
-        let share = self.open.freeze();
+        let Some(share) = self.open.freeze() else {
+            return;
+        };
         out(ZoneAction::Tell(ToKeeper::Closed {
             chapter,
             share: share.clone(),
@@ -81,21 +83,13 @@ impl Zone {
                 newest: closing.chapter,
             });
             // Without memory for more entries the oldest ones make room, or records are not entered.
-            let _ = self.names.prepare(self.flags);
+            // CAST: far fewer than 2^64.
+            let records = closing.share.live() as u64;
+            let _ = self.names.prepare(records, self.flags);
         }
-        let chapter = closing.chapter;
-        closing.next = closing.share.for_each_from(next, steps, |entry| {
-            let stored = match entry.data {
-                Some(_) => self.names.put(entry.name, entry.replaces, chapter),
-                None => {
-                    entry.replaces.map(|old| self.names.remove(entry.name, old));
-                    true
-                }
-            };
-            if !stored {
-                self.statistics.discarded += 1;
-            }
-        });
+        let (not_indexed, next) = self.names.apply(closing.chapter, &closing.share, next, steps);
+        self.statistics.discarded += not_indexed;
+        closing.next = next;
         let more = closing.next.is_some();
         self.release();
         more
@@ -123,7 +117,9 @@ impl Zone {
     /// Gives the memory of a chapter back that is in the volume index and on the disk.
     fn release(&mut self) {
         if let Some(closing) = self.closing.take_if(|closing| closing.is_done()) {
-            self.open.reuse(closing.share);
+            // The keeper lets go of its share before it says that the chapter is durable.
+            let is_back = self.open.give_back(closing.share);
+            debug_assert!(is_back);
         }
     }
 

@@ -6,6 +6,7 @@ use super::{IoOwner, Wait, Zone};
 use crate::engine::event::ErrorClass;
 use crate::engine::index::action::ZoneAction;
 use crate::engine::index::extent::Extent;
+use crate::engine::index::format::{Place, RecordPage};
 use crate::engine::index::io::{Io, IoKind};
 use crate::engine::index::page_cache::PageKey;
 use crate::engine::index::parked::{Attempt, List};
@@ -63,23 +64,29 @@ impl Zone {
         self.parked.append(&mut self.ready, waiting);
     }
 
-    /// Parks a request until what it waits for has come.
-    pub(super) fn park(
-        &mut self,
-        wait: Wait,
-        attempt: Attempt,
-        out: &mut impl FnMut(ZoneAction),
-    ) {
+    /// Parks a request until what it waits for has come. There is a place for each that was taken.
+    pub(super) fn park(&mut self, wait: Wait, attempt: Attempt) {
         let list = match wait {
             Wait::Page(index) => self.cache.waiting(index),
-            Wait::Memory => Some(&mut self.for_memory),
-            Wait::Segment(segment) => self.loads.waiting(segment),
+            Wait::Memory => None,
+            Wait::Segment(segment) => Some(self.loads.waiting(segment)),
             Wait::Room => Some(&mut self.for_room),
         };
         let list = list.unwrap_or(&mut self.for_memory);
-        if let Err(attempt) = self.parked.park(list, attempt) {
-            // Not reached: no more requests are taken than there are places.
-            self.give_up(attempt, out);
-        }
+        let parked = self.parked.park(list, attempt);
+        debug_assert!(parked.is_ok());
+    }
+
+    /// Whether memory holds this page.
+    fn is_page(&self, key: PageKey, memory: &Extent) -> bool {
+        let (Some(block), Some(address)) = (
+            memory.blocks().first(),
+            self.layout.page(key.chapter, key.page),
+        ) else {
+            return false;
+        };
+        let uuid = self.uuid;
+        let place = Place { address, uuid };
+        RecordPage::open(&block.0, &place, key.chapter, key.page, self.checksum).is_ok()
     }
 }

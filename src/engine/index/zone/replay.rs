@@ -4,6 +4,7 @@
 
 use super::{State, Zone};
 use crate::engine::index::extent::Extent;
+use crate::engine::index::format::saved_page::ENTRIES_PER_PAGE;
 use crate::engine::index::format::{saved_page, Place, RecordPage, SavedPage};
 use crate::engine::index::message::{Replay, Start, ToKeeper};
 use crate::engine::index::units::{Chapter, Page, Segment};
@@ -32,6 +33,7 @@ impl Zone {
             page,
             pages,
             memory,
+            ticket,
         } = replay;
         if !self.is_lazy && self.replaying != chapter {
             self.replaying = chapter;
@@ -64,7 +66,7 @@ impl Zone {
                 }
             }
         }
-        ToKeeper::Replayed { memory }
+        ToKeeper::Replayed { memory, ticket }
     }
 
     /// Takes the entries of a saved page that belong here back into the open chapter.
@@ -91,7 +93,10 @@ impl Zone {
                 self.statistics.restore_dropped += 1;
                 continue;
             }
-            self.open.restore(entry);
+            if self.open.store(entry).is_err() {
+                self.statistics.restore_dropped += 1;
+                continue;
+            }
             // Its segment may come only after the chapter was closed.
             let added = self.tail.add(entry.name, self.open_chapter, self.flags);
             self.statistics.tail_dropped += u64::from(added.is_err());
@@ -118,22 +123,25 @@ impl Zone {
         mut memory: Extent,
     ) -> ToKeeper {
         let mut written = 0;
-        // CAST: 32 bits fit.
-        let from = from as usize;
+        let mut next = from;
         if let (Some(block), Some(address)) = (
             memory.blocks_mut().first_mut(),
             self.layout.saved_page(u64::from(page)),
         ) {
             let uuid = self.uuid;
             let place = Place { address, uuid };
-            let entries = self.open.entries().skip(from);
+            // CAST: 32 bits fit; a share has fewer than 2^32 places.
+            let entries = self.open.entries_from(from as usize).map(|(behind, entry)| {
+                next = behind as u32;
+                entry
+            });
             written = saved_page::encode(block, entries, place, generation, page, self.checksum);
         }
         ToKeeper::Saved {
             memory,
             // CAST: the entries of one page.
             entries: written as u32,
-            is_last: from + written >= self.open.len(),
+            next: (written == ENTRIES_PER_PAGE).then_some(next),
         }
     }
 

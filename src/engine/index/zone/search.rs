@@ -4,6 +4,8 @@
 
 use super::{Wait, Zone};
 use crate::engine::index::action::ZoneAction;
+use crate::engine::index::format::RecordPage;
+use crate::engine::index::open_chapter::Entry;
 use crate::engine::index::page_cache::{Lookup, PageKey};
 use crate::engine::index::parked::Attempt;
 use crate::engine::index::record::{Data, Name};
@@ -38,6 +40,15 @@ enum Probe {
     Wait(Wait),
 }
 
+/// What an entry in memory says. One that was deleted hides what older chapters say.
+fn step_of(entry: &Entry, origin: Origin) -> Step {
+    if entry.deleted {
+        Step::Absent
+    } else {
+        Step::Found(entry.data, origin)
+    }
+}
+
 impl Zone {
     /// Looks for a name as far as that goes without a read. A closed chapter that turns out not to hold the name is
     /// ruled out for good: its content never changes, so only the rest of a search is ever repeated.
@@ -48,20 +59,25 @@ impl Zone {
     ) -> Step {
         let name = attempt.request.name;
         if let Some(entry) = self.open.find(name) {
-            return entry.map_or(Step::Absent, |data| Step::Found(data, Origin::Open));
+            return step_of(&entry, Origin::Open);
         }
         if let Some(closing) = &self.closing {
             if let Some(entry) = closing.share.find(name) {
-                let origin = Origin::Frozen(closing.chapter);
-                return entry.map_or(Step::Absent, |data| Step::Found(data, origin));
+                return step_of(&entry, Origin::Frozen(closing.chapter));
             }
         }
-        if !self.names.is_resident(name) {
-            return Step::Wait(Wait::Segment(self.names.segment(name)));
+        if !self.names.is_complete() {
+            let segment = self.names.segment(name);
+            if !self.names.has(segment) {
+                if let Err(wait) = self.want_segment(segment, out) {
+                    return Step::Wait(wait);
+                }
+            }
         }
-        for chapter in self.names.candidates(name).iter() {
-            match self.probe(attempt, chapter, out) {
-                Probe::Found(data) => return Step::Found(data, Origin::Closed(chapter)),
+        let candidates = self.names.candidates(name);
+        for chapter in candidates.as_slice() {
+            match self.probe(attempt, *chapter, out) {
+                Probe::Found(data) => return Step::Found(data, Origin::Closed(*chapter)),
                 Probe::NotThere => {}
                 Probe::Wait(wait) => return Step::Wait(wait),
             }
@@ -80,7 +96,7 @@ impl Zone {
             return Probe::NotThere;
         }
         let name = attempt.request.name;
-        let Some(page) = self.bounds.page_of(chapter, name.prefix()) else {
+        let Some(page) = self.bounds.page(chapter, name) else {
             attempt.rule_out(chapter);
             return Probe::NotThere;
         };
@@ -106,7 +122,6 @@ impl Zone {
     }
 
     fn find_on_page(&self, index: usize, name: Name) -> Option<Data> {
-        let bytes = self.cache.page(index)?;
-        RecordPage::trusted(bytes).find(name)
+        RecordPage::of_checked(self.cache.page(index)?).find(name)
     }
 }

@@ -60,11 +60,11 @@ impl Loads {
     }
 
     /// The requests that wait for a segment.
-    pub(super) fn waiting(&mut self, segment: Segment) -> Option<&mut List> {
+    pub(super) fn waiting(&mut self, segment: Segment) -> &mut List {
         let found = self.find(segment);
         match found.and_then(|index| self.loads.get_mut(index)) {
-            Some(load) => Some(&mut load.waiting),
-            None => Some(&mut self.any),
+            Some(load) => &mut load.waiting,
+            None => &mut self.any,
         }
     }
 
@@ -75,11 +75,6 @@ impl Loads {
             .filter_map(|load| load.memory.as_ref())
             .map(Extent::memory_bytes)
             .sum()
-    }
-
-    /// Everything that waits for a segment.
-    pub(super) fn take_all_waiting(&mut self, parked: &mut Parked, behind: &mut List) {
-        parked.append(behind, self.any.take());
     }
 
     fn find(&self, segment: Segment) -> Option<usize> {
@@ -230,6 +225,7 @@ impl Zone {
         };
         let blocks = self.names.write_image(&place, mark, &mut memory);
         out(ZoneAction::Tell(ToKeeper::Imaged {
+            image,
             memory,
             blocks: blocks.unwrap_or(0),
         }));

@@ -3,8 +3,9 @@
 //! What a request does once it is known where its name is.
 
 use super::search::{Origin, Step};
-use super::{State, Zone};
+use super::{State, Wait, Zone, CODE_BITS};
 use crate::engine::index::action::ZoneAction;
+use crate::engine::index::open_chapter::{Entry, Refused};
 use crate::engine::index::parked::Attempt;
 use crate::engine::index::record::Data;
 use crate::engine::index::request::{Answer, Place, Request, RequestKind, Unavailable};
@@ -31,21 +32,37 @@ impl Zone {
             return self.answer(attempt.request, Answer::Unavailable(why), out);
         }
         let found = match self.search(&mut attempt, out) {
-            Step::Wait(wait) => return self.park(wait, attempt, out),
+            Step::Wait(wait) => return self.park(wait, attempt),
             Step::Absent => None,
             Step::Found(data, origin) => Some((data, origin)),
         };
         let request = attempt.request;
-        let change = change(request.kind, found);
-        match change {
-            Change::Nothing => {}
-            Change::Put(..) | Change::DeleteFrozen(_) if !self.has_room(request.name) => {
-                return self.park_for_room(attempt, out);
+        let entry = match change(request.kind, found) {
+            Change::Put(data, replaces) => Some((data, replaces, false)),
+            Change::DeleteFrozen(chapter) => Some((Data::default(), Some(chapter), true)),
+            Change::DeleteOpen => {
+                self.open.delete(request.name);
+                None
             }
-            Change::Put(data, replaces) => self.open.put(request.name, data, replaces),
-            Change::DeleteFrozen(chapter) => self.open.put_deleted(request.name, chapter),
-            Change::DeleteOpen => self.open.delete(request.name),
-            Change::Forget(chapter) => self.names.remove(request.name, chapter),
+            Change::Forget(chapter) => {
+                self.names.remove(request.name, chapter);
+                None
+            }
+            Change::Nothing => None,
+        };
+        if let Some((data, replaces, deleted)) = entry {
+            let stored = self.open.store(Entry {
+                name: request.name,
+                data,
+                replaces: replaces.map(|chapter| chapter.code(CODE_BITS)),
+                deleted,
+            });
+            match stored {
+                Ok(_) => {}
+                Err(Refused::Full) => return self.park(Wait::Room, attempt),
+                // Names that no fingerprint gives; the request is answered, and not remembered.
+                Err(Refused::Crowded) => self.statistics.discarded += 1,
+            }
         }
         let answer = match found {
             None => Answer::Absent,
@@ -55,7 +72,7 @@ impl Zone {
             },
         };
         self.answer(request, answer, out);
-        if self.open.is_full() {
+        if self.open.remaining() == 0 {
             self.fill_up(out);
         }
     }
