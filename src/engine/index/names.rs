@@ -295,8 +295,9 @@ impl Names {
         };
         let (plain, hooks) = match &self.hooks {
             Some(_) => {
-                let length = self.plain.shape().image_length(bytes).unwrap_or(used);
-                bytes.split_at_checked(length).unwrap_or((bytes, &[]))
+                // Without a length both are refused.
+                let length = self.plain.shape().image_length(bytes).unwrap_or(0);
+                bytes.split_at_checked(length).unwrap_or((&[], &[]))
             }
             None => (bytes, &[][..]),
         };

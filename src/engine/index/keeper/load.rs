@@ -37,7 +37,7 @@ impl Keeper {
         if self.mode == OpenMode::LoadClean && !self.was_clean {
             return self.refuse(OpenError::NotClean, out);
         }
-        let segments = u64::from(self.geometry.index.segments);
+        let segments = u64::from(self.geometry.index.segments());
         let end = self.images.1 .0;
         let is_rebuild = self.mode == OpenMode::Rebuild && self.window.chapters() != 0;
         let first = if is_rebuild {

@@ -9,6 +9,7 @@
 use super::entry::{Entry, Slot};
 use super::key_range::{KeyRange, Scale};
 use crate::engine::index::record::Name;
+use core::fmt;
 use kernel::alloc::{AllocError, Flags, KVVec};
 
 /// An entry lies fewer than this many places behind the place of its key. In a table that is three quarters full
@@ -70,13 +71,8 @@ impl FrozenChapter {
     ///
     /// Too little memory.
     pub(super) fn new(capacity: usize, range: KeyRange, flags: Flags) -> Result<Self, AllocError> {
-        let count = places(capacity);
-        let mut slots = KVVec::with_capacity(count, flags)?;
-        for _ in 0..count {
-            slots.push(Slot::EMPTY, flags)?;
-        }
         Ok(Self {
-            slots,
+            slots: KVVec::from_elem(Slot::EMPTY, places(capacity), flags)?,
             scale: Scale::new(range, key_places(capacity)),
             reach: reach(capacity),
             capacity,
@@ -194,5 +190,11 @@ impl FrozenChapter {
             self.live = 0;
         }
         end
+    }
+}
+
+impl fmt::Debug for FrozenChapter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} entries, {} live", self.used, self.live)
     }
 }
