@@ -15,6 +15,7 @@
 //! | `open_chapter` | the chapter that a zone is filling, and the one being written |
 //! | `page_packer` | from closed chapters of zones to record pages |
 //! | `bounds` | which page of a chapter a name would be on |
+//! | `volume_index` | which chapters may hold a name |
 
 pub mod bounds;
 pub mod format;
@@ -25,6 +26,7 @@ pub mod page_packer;
 pub mod record;
 mod search;
 pub mod units;
+pub mod volume_index;
 
 pub use bounds::Bounds;
 pub use geometry::{Geometry, MemorySize, Parameters};

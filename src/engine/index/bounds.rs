@@ -36,22 +36,14 @@ impl Bounds {
         let slots = usize::try_from(slots).map_err(|_| AllocError)?;
         let row = usize::try_from(page_blocks).map_err(|_| AllocError)?;
         let count = slots.checked_mul(row).ok_or(AllocError)?;
-        let mut prefixes = KVVec::with_capacity(count, flags)?;
-        for _ in 0..count {
-            prefixes.push(0, flags)?;
-        }
-        let mut known = KVVec::with_capacity(slots, flags)?;
-        for _ in 0..slots {
-            let nothing = Known {
-                chapter: Chapter(0),
-                pages: 0,
-            };
-            known.push(nothing, flags)?;
-        }
+        let nothing = Known {
+            chapter: Chapter(0),
+            pages: 0,
+        };
         Ok(Self {
-            prefixes,
+            prefixes: KVVec::from_elem(0, count, flags)?,
             row,
-            known,
+            known: KVVec::from_elem(nothing, slots, flags)?,
         })
     }
 

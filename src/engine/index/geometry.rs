@@ -3,10 +3,8 @@
 //! How large every part of an index is: a function of a few parameters, which follow from the size that the user
 //! names.
 
-pub mod shape;
 mod size;
 
-pub use shape::IndexShape;
 pub use size::MemorySize;
 
 use super::format::{
@@ -16,6 +14,7 @@ use super::format::{
 };
 use super::open_chapter;
 use super::units::{Chapter, Window};
+use super::volume_index::{Shape, BUCKET_BITS_MAXIMUM};
 use crate::engine::units::BLOCK_BYTES;
 
 /// Live chapters of a dense index. With the open one, the one that is written, and those whose entries have not
@@ -31,8 +30,6 @@ const CHECKPOINT_CHAPTERS: u32 = 40;
 const CHECKPOINT_CHAPTERS_SPARSE: u32 = 28;
 /// Records of a MiB of memory, as in UDS.
 const RECORDS_PER_MEBIBYTE: u64 = 1 << 18;
-/// Buckets of a segment: 1024 cache lines.
-const BUCKET_BITS: u32 = 10;
 /// One name in so many is a hook.
 const HOOK_INTERVAL: u64 = 32;
 /// Pages of a chapter beyond those that its records fill: records of equal prefixes that would straddle two pages
@@ -83,7 +80,7 @@ impl Parameters {
             } else {
                 CHECKPOINT_CHAPTERS
             },
-            bucket_bits: BUCKET_BITS,
+            bucket_bits: BUCKET_BITS_MAXIMUM,
         }
     }
 
@@ -93,7 +90,7 @@ impl Parameters {
             && (1..=1 << 12).contains(&self.dense_chapters)
             && self.sparse_chapters <= 1 << 15
             && (1..=1 << 12).contains(&self.checkpoint_chapters)
-            && (1..=12).contains(&self.bucket_bits)
+            && (1..=BUCKET_BITS_MAXIMUM).contains(&self.bucket_bits)
     }
 }
 
@@ -115,9 +112,9 @@ pub struct Geometry {
     /// Blocks for the header of a chapter, with the bounds of its pages.
     pub header_blocks: u32,
     /// The volume index: of all names, or of a sparse index the names of dense chapters that are no hooks.
-    pub index: IndexShape,
+    pub index: Shape,
     /// The volume index of the hooks of a sparse index. It has as many segments as the other.
-    pub hooks: Option<IndexShape>,
+    pub hooks: Option<Shape>,
     /// Blocks for the image of one segment.
     pub image_blocks: u32,
     /// Images written with each chapter.
@@ -141,8 +138,8 @@ impl Geometry {
         let is_sparse = parameters.sparse_chapters != 0;
         let page_blocks = parameters.pages + SPARE_PAGES;
         let (index, hooks) = shapes(&parameters, chapter_records, chapters)?;
-        let segments = u64::from(index.segments);
-        let image_bytes = index.segment_bytes() + hooks.map_or(0, |hooks| hooks.segment_bytes());
+        let segments = u64::from(index.segments());
+        let image_bytes = index.image_bytes() + hooks.map_or(0, |hooks| hooks.image_bytes());
         let chapter_images = segments.div_ceil(u64::from(parameters.checkpoint_chapters));
         Some(Self {
             parameters,
@@ -158,8 +155,8 @@ impl Geometry {
             header_blocks: page_blocks.div_ceil(BOUNDS_PER_PART as u32),
             index,
             hooks,
-            // CAST: a segment has at most 2^12 buckets of two cache lines.
-            image_blocks: image_bytes.div_ceil(IMAGE_PAYLOAD_BYTES as u64) as u32,
+            // CAST: a segment has at most 2^10 buckets of a cache line, in each of two indexes.
+            image_blocks: image_bytes.div_ceil(IMAGE_PAYLOAD_BYTES) as u32,
             chapter_images,
             image_slots: segments + chapter_images + SPARE_IMAGES,
             save_blocks: 1 + chapter_records.div_ceil(ENTRIES_PER_PAGE as u64),
@@ -209,8 +206,8 @@ impl Geometry {
             + WRITER_BLOCKS
             + u64::from(self.header_blocks)
             + u64::from(self.image_blocks);
-        self.index.bytes()
-            + self.hooks.map_or(0, |hooks| hooks.bytes())
+        index_bytes(&self.index)
+            + self.hooks.map_or(0, |hooks| index_bytes(&hooks))
             + 2 * open_chapter::memory_bytes(self.chapter_records)
             + self.slots * u64::from(self.page_blocks) * 4
             + blocks * block
@@ -222,12 +219,17 @@ impl Geometry {
     }
 }
 
+/// Bytes of the segments of an index, each grown to its final size.
+fn index_bytes(shape: &Shape) -> u64 {
+    u64::from(shape.segments()) * shape.segment_bytes() as u64
+}
+
 /// The shapes of the volume index and of that of the hooks.
 fn shapes(
     parameters: &Parameters,
     chapter_records: u64,
     chapters: u64,
-) -> Option<(IndexShape, Option<IndexShape>)> {
+) -> Option<(Shape, Option<Shape>)> {
     let bucket_bits = parameters.bucket_bits;
     // The open chapter, the one that is written, and those not yet swept out.
     let unswept = u64::from(parameters.checkpoint_chapters) + 2;
@@ -240,22 +242,18 @@ fn shapes(
     } else {
         all_dense
     };
-    let code = code_bits(dense);
-    let segments = IndexShape::segments_for(records, code, bucket_bits);
-    let shape = |records: u64, code_bits: u32| {
-        Some(IndexShape {
-            segments: u32::try_from(segments).ok()?,
-            bucket_bits,
-            bucket_words: IndexShape::words_for(records, segments, code_bits, bucket_bits)?,
-            code_bits,
-        })
-    };
-    let index = shape(records, code)?;
-    let hooks = if is_sparse {
-        let hooks = (chapter_records * chapters).div_ceil(HOOK_INTERVAL);
-        Some(shape(hooks, code_bits(chapters))?)
-    } else {
-        None
-    };
-    Some((index, hooks))
+    let index = Shape::new(records, code_bits(dense), bucket_bits)?;
+    if !is_sparse {
+        return Some((index, None));
+    }
+    let hooks = (chapter_records * chapters).div_ceil(HOOK_INTERVAL);
+    let code = code_bits(chapters);
+    let fewest = Shape::new(hooks, code, bucket_bits)?;
+    // So that a zone owns the same segments of both.
+    let segments = u64::from(index.segments().max(fewest.segments()));
+    let with_segments =
+        |shape: &Shape, code| Shape::new(segments * shape.segment_records(), code, bucket_bits);
+    let index = with_segments(&index, code_bits(dense))?;
+    let hooks = with_segments(&fewest, code)?;
+    Some((index, Some(hooks)))
 }

@@ -50,7 +50,7 @@ impl Layout {
             filter_blocks: geometry.filter_blocks,
             image_blocks: geometry.image_blocks,
             image_slots: geometry.image_slots,
-            segments: geometry.index.segments,
+            segments: geometry.index.segments(),
         }
     }
 

@@ -110,10 +110,10 @@ fn derived(geometry: &Geometry) -> [u64; DERIVED] {
         geometry.image_blocks.into(),
         geometry.image_slots,
         geometry.save_blocks,
-        index.segments.into(),
-        index.bucket_words.into(),
-        index.code_bits.into(),
-        hooks.map_or(0, |hooks| hooks.bucket_words.into()),
-        hooks.map_or(0, |hooks| hooks.code_bits.into()),
+        index.segments().into(),
+        index.image_bytes() as u64,
+        index.code_bits().into(),
+        hooks.map_or(0, |hooks| hooks.image_bytes() as u64),
+        hooks.map_or(0, |hooks| hooks.code_bits().into()),
     ]
 }

@@ -70,13 +70,8 @@ impl FrozenChapter {
     ///
     /// Too little memory.
     pub(super) fn new(capacity: usize, range: KeyRange, flags: Flags) -> Result<Self, AllocError> {
-        let count = places(capacity);
-        let mut slots = KVVec::with_capacity(count, flags)?;
-        for _ in 0..count {
-            slots.push(Slot::EMPTY, flags)?;
-        }
         Ok(Self {
-            slots,
+            slots: KVVec::from_elem(Slot::EMPTY, places(capacity), flags)?,
             scale: Scale::new(range, key_places(capacity)),
             reach: reach(capacity),
             capacity,

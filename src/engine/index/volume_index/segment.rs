@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! A segment: buckets in pairs of which a name may use either.
+
+use super::bucket::{count, Bucket, View};
+use super::candidates::Candidates;
+use super::codes::Codes;
+use super::lines::{Line, Lines, LINE_WORDS};
+use super::shape::{BucketLayout, Place, Shape, STRIDE_MAXIMUM};
+use super::tally::Tally;
+use crate::engine::index::units::Chapter;
+use kernel::alloc::{AllocError, Flags};
+
+/// Buckets that are looked at to make room for one entry. At the final stride 44 entries have 44 other buckets, of
+/// which one practically always has room.
+const LOOKS_MAXIMUM: u32 = 256;
+
+/// A share of the buckets, which is grown, checkpointed and loaded as a whole.
+pub(super) struct Segment {
+    lines: Lines,
+    /// Words of a bucket; zero while the segment is not resident.
+    stride: usize,
+    /// Entries, expired ones included.
+    entries: u64,
+    /// No entry is of a chapter before this one.
+    clean_from: Chapter,
+}
+
+impl Segment {
+    /// A segment whose content is not known yet.
+    pub(super) const ABSENT: Self = Self {
+        lines: Lines::NONE,
+        stride: 0,
+        entries: 0,
+        clean_from: Chapter(0),
+    };
+
+    /// An empty segment with buckets of so many words.
+    pub(super) fn empty(
+        shape: &Shape,
+        stride: usize,
+        clean_from: Chapter,
+        flags: Flags,
+    ) -> Result<Self, AllocError> {
+        let words = stride.saturating_mul(shape.buckets());
+        let mut segment = Self {
+            lines: Lines::new(words.div_ceil(LINE_WORDS), stride == STRIDE_MAXIMUM, flags)?,
+            stride,
+            entries: 0,
+            clean_from,
+        };
+        let layout = shape.layout(stride);
+        let empty = Bucket::empty(layout);
+        for bucket in 0..shape.buckets() {
+            segment.write(layout, bucket, &empty);
+        }
+        Ok(segment)
+    }
+
+    pub(super) fn is_resident(&self) -> bool {
+        self.stride != 0
+    }
+
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    pub(super) fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    pub(super) fn clean_from(&self) -> Chapter {
+        self.clean_from
+    }
+
+    pub(super) fn set_clean_from(&mut self, chapter: Chapter) {
+        self.clean_from = chapter;
+    }
+
+    pub(super) fn lines(&self) -> &[Line] {
+        self.lines.as_slice()
+    }
+
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.lines.memory_bytes()
+    }
+
+    /// Reads a word of both buckets of a place.
+    #[inline]
+    pub(super) fn touch(&self, shape: &Shape, place: &Place) -> u64 {
+        let layout = shape.layout(self.stride);
+        let lines = self.lines.as_slice();
+        let first = View::new(lines, layout, place.first).head();
+        first ^ View::new(lines, layout, place.second).head()
+    }
+
+    /// The live chapters with an entry of this tag.
+    #[inline]
+    pub(super) fn candidates(&self, shape: &Shape, codes: &Codes, place: &Place) -> Candidates {
+        let layout = shape.layout(self.stride);
+        let lines = self.lines.as_slice();
+        let first = View::new(lines, layout, place.first);
+        let second = View::new(lines, layout, place.second);
+        let mut candidates = Candidates::NONE;
+        for view in [first, second] {
+            view.find(view.head(), place.tag, |code| {
+                if let Some(chapter) = codes.chapter(code) {
+                    candidates.add(chapter);
+                }
+            });
+        }
+        candidates
+    }
+
+    /// Adds an entry; false if there is no room.
+    pub(super) fn insert(
+        &mut self,
+        shape: &Shape,
+        codes: &Codes,
+        tally: &mut Tally,
+        place: &Place,
+        code: u64,
+    ) -> bool {
+        let layout = shape.layout(self.stride);
+        let lines = self.lines.as_slice();
+        let first = count(View::new(lines, layout, place.first).head(), layout);
+        let second = count(View::new(lines, layout, place.second).head(), layout);
+        let mut bucket = if first <= second {
+            place.first
+        } else {
+            place.second
+        };
+        if first.min(second) >= layout.slots {
+            let both = [place.first, place.second];
+            let mut looks = LOOKS_MAXIMUM;
+            let mut free = |segment: &mut Self, depth| {
+                both.into_iter().find(|bucket| {
+                    segment.make_room(shape, codes, tally, *bucket, depth, &mut looks)
+                })
+            };
+            let found = (0..3).find_map(|depth| free(self, depth));
+            match found {
+                Some(found) => bucket = found,
+                None => return false,
+            }
+        }
+        let mut content = self.read(layout, bucket);
+        content.insert(layout, place.tag, code);
+        self.write(layout, bucket, &content);
+        self.entries += 1;
+        tally.add(code);
+        true
+    }
+
+    /// Whether a bucket has room, after a purge or, at a depth above 0, after an entry has gone to its other bucket.
+    fn make_room(
+        &mut self,
+        shape: &Shape,
+        codes: &Codes,
+        tally: &mut Tally,
+        bucket: usize,
+        depth: u32,
+        looks: &mut u32,
+    ) -> bool {
+        let Some(left) = looks.checked_sub(1) else {
+            return false;
+        };
+        *looks = left;
+        let layout = shape.layout(self.stride);
+        let head = View::new(self.lines.as_slice(), layout, bucket).head();
+        if count(head, layout) < layout.slots || self.purge(layout, codes, tally, bucket) {
+            return true;
+        }
+        if depth == 0 {
+            return false;
+        }
+        let content = self.read(layout, bucket);
+        let moving = content.entries(layout).find(|entry| {
+            let other = shape.other_bucket(bucket, entry.tag);
+            self.make_room(shape, codes, tally, other, depth - 1, looks)
+        });
+        let Some(entry) = moving else {
+            return false;
+        };
+        let other = shape.other_bucket(bucket, entry.tag);
+        // What made room there may have come from here, so both are read afresh.
+        let mut from = self.read(layout, bucket);
+        let mut to = self.read(layout, other);
+        let Some(here) = from.find(layout, entry.tag, entry.code) else {
+            return from.count(layout) < layout.slots;
+        };
+        if to.count(layout) >= layout.slots {
+            return false;
+        }
+        from.remove(layout, here.entry, here.bit);
+        to.insert(layout, entry.tag, entry.code);
+        self.write(layout, bucket, &from);
+        self.write(layout, other, &to);
+        tally.counters.kicked += 1;
+        true
+    }
+
+    /// Gives the entry of this tag another code; false if there is none with the code that it should have.
+    pub(super) fn move_entry(
+        &mut self,
+        shape: &Shape,
+        tally: &mut Tally,
+        place: &Place,
+        from: u64,
+        to: u64,
+    ) -> bool {
+        let layout = shape.layout(self.stride);
+        [place.first, place.second].into_iter().any(|bucket| {
+            let mut content = self.read(layout, bucket);
+            let Some(found) = content.find(layout, place.tag, from) else {
+                return false;
+            };
+            content.set_code(layout, found.entry, to);
+            self.write(layout, bucket, &content);
+            tally.take(from, true);
+            tally.add(to);
+            true
+        })
+    }
+
+    /// Takes the entry with this tag and code away; false if there is none.
+    pub(super) fn remove(
+        &mut self,
+        shape: &Shape,
+        tally: &mut Tally,
+        place: &Place,
+        code: u64,
+    ) -> bool {
+        let layout = shape.layout(self.stride);
+        [place.first, place.second].into_iter().any(|bucket| {
+            let mut content = self.read(layout, bucket);
+            let Some(found) = content.find(layout, place.tag, code) else {
+                return false;
+            };
+            content.remove(layout, found.entry, found.bit);
+            self.write(layout, bucket, &content);
+            self.entries = self.entries.saturating_sub(1);
+            tally.take(code, true);
+            true
+        })
+    }
+
+    /// Takes every entry of an expired chapter away.
+    pub(super) fn sweep(&mut self, shape: &Shape, codes: &Codes, tally: &mut Tally) {
+        let layout = shape.layout(self.stride);
+        for bucket in 0..shape.buckets() {
+            self.purge(layout, codes, tally, bucket);
+        }
+        self.clean_from = codes.window().oldest;
+    }
+
+    /// The same for one bucket; whether there was such an entry.
+    fn purge(
+        &mut self,
+        layout: &BucketLayout,
+        codes: &Codes,
+        tally: &mut Tally,
+        bucket: usize,
+    ) -> bool {
+        let mut content = self.read(layout, bucket);
+        let mut purged = 0;
+        content.retain(
+            layout,
+            |code| codes.is_live(code),
+            |code| {
+                tally.take(code, false);
+                purged += 1;
+            },
+        );
+        if purged != 0 {
+            self.write(layout, bucket, &content);
+            self.entries = self.entries.saturating_sub(purged);
+        }
+        purged != 0
+    }
+
+    /// Gives every bucket more words. On failure the segment stays as it is.
+    pub(super) fn grow(
+        &mut self,
+        shape: &Shape,
+        stride: usize,
+        flags: Flags,
+    ) -> Result<(), AllocError> {
+        let words = stride.saturating_mul(shape.buckets());
+        let lines = Lines::new(words.div_ceil(LINE_WORDS), stride == STRIDE_MAXIMUM, flags)?;
+        let (from, to) = (shape.layout(self.stride), shape.layout(stride));
+        let old = core::mem::replace(&mut self.lines, lines);
+        for bucket in 0..shape.buckets() {
+            let content = Bucket::read(old.as_slice(), from, bucket).widened(from, to);
+            content.write(self.lines.as_mut_slice(), to, bucket);
+        }
+        self.stride = stride;
+        Ok(())
+    }
+
+    #[inline]
+    pub(super) fn read(&self, layout: &BucketLayout, bucket: usize) -> Bucket {
+        Bucket::read(self.lines.as_slice(), layout, bucket)
+    }
+
+    #[inline]
+    pub(super) fn write(&mut self, layout: &BucketLayout, bucket: usize, content: &Bucket) {
+        content.write(self.lines.as_mut_slice(), layout, bucket);
+    }
+
+    /// Says how many entries there are, after buckets were written from outside.
+    pub(super) fn set_entries(&mut self, entries: u64) {
+        self.entries = entries;
+    }
+}
