@@ -348,6 +348,13 @@ impl Names {
         None
     }
 
+    /// Chapters that expired early for lack of room.
+    pub(super) fn expired_early(&self) -> u64 {
+        let hooks = self.hooks.as_ref();
+        let of_hooks = hooks.map_or(0, |hooks| hooks.counters().early_expired);
+        self.plain.counters().early_expired + of_hooks
+    }
+
     /// Bytes of memory.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.plain.memory_bytes()

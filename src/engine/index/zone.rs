@@ -261,6 +261,11 @@ impl Zone {
         self.statistics
     }
 
+    /// Chapters whose names were forgotten early because the volume index was full.
+    pub fn expired_early(&self) -> u64 {
+        self.names.expired_early()
+    }
+
     /// Requests taken and not answered.
     pub fn waiting(&self) -> usize {
         self.parked.len()

@@ -47,6 +47,8 @@ pub struct Model {
     /// The newest chapter that was said to be durable.
     pub durable: Chapter,
     versions: u64,
+    /// What names had in the open chapters when these were saved.
+    saved: HashMap<Name, Record>,
 }
 
 impl Model {
@@ -59,6 +61,7 @@ impl Model {
             zones: vec![(Chapter::FIRST, Chapter::FIRST); zones],
             durable: Chapter(0),
             versions: 0,
+            saved: HashMap::new(),
         }
     }
 
@@ -161,18 +164,32 @@ impl Model {
         Ok(verdict)
     }
 
-    /// The index was opened again, with chapters up to `newest`; `restored` says that open chapters came back, which
-    /// were those of the moment.
+    /// The open chapters were saved.
+    pub fn saved(&mut self) {
+        let open = self.zones.iter().map(|zone| zone.1).max();
+        self.saved.clear();
+        for (name, history) in &self.histories {
+            match history.records.last() {
+                Some(record) if Some(record.chapter) == open && !history.is_deleted => {
+                    self.saved.insert(*name, *record);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The index was opened again, with chapters up to `newest`; `restored` says that open chapters came back as they
+    /// were when they were saved.
     pub fn restarted(&mut self, zones: usize, oldest: Chapter, newest: Chapter, restored: bool) {
         self.zones = vec![(oldest, newest.next()); zones];
         self.durable = newest;
-        for history in self.histories.values_mut() {
-            let before = history.records.len();
-            if !restored {
-                history.records.retain(|record| record.chapter <= newest);
+        for (name, history) in &mut self.histories {
+            history.records.retain(|record| record.chapter <= newest);
+            if let Some(record) = self.saved.get(name).filter(|_| restored) {
+                history.records.push(*record);
             }
-            // What was deleted may be back; a record that was replaced may have been the last of its name.
-            history.is_uncertain |= history.is_deleted || history.records.len() != before && restored;
+            // What was deleted may be back.
+            history.is_uncertain |= history.is_deleted;
             history.is_deleted = false;
         }
     }
