@@ -17,17 +17,38 @@ use super::units::{Chapter, Window};
 use super::volume_index::{Shape, BUCKET_BITS_MAXIMUM};
 use crate::engine::units::BLOCK_BYTES;
 
-/// Live chapters of a dense index. With the open one, the one that is written, and those whose entries have not
-/// been swept out of the volume index, they fit into a chapter code of 10 bits.
-const CHAPTERS: u32 = 960;
+/// Chapters of a dense index, and chapters within which every segment's image is written once, of a dense index and of
+/// a sparse one.
+///
+/// With the open chapter, the one that is written, and those whose entries have not been swept out of the volume index,
+/// as many as are within one round of images, the live ones fit into a chapter code of few bits: 10 bits of a dense
+/// index. After a crash one round is replayed.
+#[derive(Clone, Copy)]
+struct Rounds {
+    chapters: u32,
+    dense: u32,
+    sparse: u32,
+}
+
+/// From [`LARGE_MEBIBYTES`] on.
+const LARGE: Rounds = Rounds {
+    chapters: 960,
+    dense: 40,
+    sparse: 28,
+};
+/// A header of a chapter takes a block, however few pages the chapter has: a small index has fewer chapters, so that
+/// little is read after a crash.
+const SMALL: Rounds = Rounds {
+    chapters: 480,
+    dense: 15,
+    sparse: 14,
+};
+/// MiB of memory of the first size that is not small.
+const LARGE_MEBIBYTES: u32 = 64;
 /// A sparse index has so many times the chapters of a dense one.
 const SPARSE_FACTOR: u32 = 10;
 /// Of these, so many of a hundred are sparse, as in UDS.
 const SPARSE_PERCENT: u32 = 95;
-/// Chapters within which every segment's image is written once; after a crash this many are replayed.
-const CHECKPOINT_CHAPTERS: u32 = 40;
-/// The same of a sparse index, so that a chapter code of its dense part has 9 bits.
-const CHECKPOINT_CHAPTERS_SPARSE: u32 = 28;
 /// Records of a MiB of memory, as in UDS.
 const RECORDS_PER_MEBIBYTE: u64 = 1 << 18;
 /// One name in so many is a hook.
@@ -62,24 +83,29 @@ pub struct Parameters {
 impl Parameters {
     /// The parameters of an index that uses at most the memory named.
     pub fn of_size(size: MemorySize, sparse: bool) -> Self {
+        let rounds = if size.mebibytes() < LARGE_MEBIBYTES {
+            SMALL
+        } else {
+            LARGE
+        };
         let records = u64::from(size.mebibytes()) * RECORDS_PER_MEBIBYTE;
-        let pages = records.div_ceil(u64::from(CHAPTERS) * RECORDS_PER_PAGE as u64);
-        let all = CHAPTERS * SPARSE_FACTOR;
-        let sparse_chapters = all * SPARSE_PERCENT / 100;
+        let pages = records.div_ceil(u64::from(rounds.chapters) * RECORDS_PER_PAGE as u64);
+        let all = rounds.chapters * SPARSE_FACTOR;
+        let sparse_chapters = if sparse {
+            all * SPARSE_PERCENT / 100
+        } else {
+            0
+        };
         Self {
             // CAST: at most 2^28 records a chapter.
             pages: pages as u32,
             dense_chapters: if sparse {
                 all - sparse_chapters
             } else {
-                CHAPTERS
+                rounds.chapters
             },
-            sparse_chapters: if sparse { sparse_chapters } else { 0 },
-            checkpoint_chapters: if sparse {
-                CHECKPOINT_CHAPTERS_SPARSE
-            } else {
-                CHECKPOINT_CHAPTERS
-            },
+            sparse_chapters,
+            checkpoint_chapters: if sparse { rounds.sparse } else { rounds.dense },
             bucket_bits: BUCKET_BITS_MAXIMUM,
         }
     }
