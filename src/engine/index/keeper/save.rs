@@ -54,6 +54,9 @@ impl Keeper {
         if save.zone >= self.zones.count() {
             return self.flush(out);
         }
+        if self.layout.saved_page(u64::from(save.page)).is_none() {
+            return self.end_save(false, out);
+        }
         let Some(memory) = self.single_memory.take() else {
             return;
         };

@@ -6,10 +6,10 @@ use super::names::{self, Weakness};
 use dm_spare_engine::index::{Answer, Chapter, Data, Name, Place, Request, RequestKind};
 use std::collections::HashMap;
 
-/// A record that was made for a name.
+/// A record that was made for a name, or that it was deleted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Record {
-    data: Data,
+    data: Option<Data>,
     chapter: Chapter,
 }
 
@@ -19,8 +19,6 @@ struct History {
     records: Vec<Record>,
     /// All data that the name ever had.
     ever: Vec<Data>,
-    /// Deleted since the last start.
-    is_deleted: bool,
     /// Deleted before the last start, or what it has may be older than the newest: only what it ever had is known.
     is_uncertain: bool,
 }
@@ -111,7 +109,7 @@ impl Model {
             .records
             .last()
             .copied()
-            .filter(|record| record.chapter >= oldest && !history.is_deleted);
+            .filter(|record| record.chapter >= oldest && record.data.is_some());
         let (found, verdict) = match (answer, known) {
             (Answer::Unavailable(_), _) => return Ok(Verdict::Kept),
             (Answer::Found { data, place }, known) => {
@@ -120,14 +118,17 @@ impl Model {
                         "{request:?} found {data:?}, which the name never had"
                     ));
                 }
-                let is_newest = known.is_some_and(|record| record.data == data);
-                if is_newest && !history.is_uncertain {
-                    let in_open = known.is_some_and(|record| record.chapter == open);
-                    if in_open != (place == Place::Open) {
-                        return Err(format!("{request:?} found in {place:?}, open is {open:?}, {known:?}"));
-                    }
-                }
-                let verdict = if is_newest || history.is_uncertain {
+                let is_newest = known.is_some_and(|record| record.data == Some(data));
+                let in_open = known.is_some_and(|record| record.chapter == open);
+                let is_misplaced = is_newest && in_open != (place == Place::Open);
+                let moved = history.records.iter().rev().skip(1);
+                let verdict = if history.is_uncertain {
+                    Verdict::Kept
+                } else if is_misplaced && !moved.clone().any(|record| record.data == Some(data)) {
+                    return Err(format!(
+                        "{request:?} found in {place:?}, open is {open:?}, {known:?}"
+                    ));
+                } else if is_newest && !is_misplaced {
                     Verdict::Kept
                 } else {
                     Verdict::Older
@@ -137,27 +138,21 @@ impl Model {
             (Answer::Absent, Some(_)) if !history.is_uncertain => (None, Verdict::Lost),
             (Answer::Absent, _) => (None, Verdict::Kept),
         };
-        let put = match (request.kind, found) {
-            (RequestKind::Post(data), None) | (RequestKind::Update(data), _) => Some(data),
-            (RequestKind::Post(_) | RequestKind::Query, Some(old)) => Some(old),
-            (RequestKind::Query | RequestKind::Peek, _) => None,
-            (RequestKind::Delete, found) => {
-                history.is_deleted |= found.is_some();
-                None
-            }
+        let change = match (request.kind, found) {
+            (RequestKind::Post(data), None) | (RequestKind::Update(data), _) => Some(Some(data)),
+            (RequestKind::Post(_) | RequestKind::Query, Some(old)) => Some(Some(old)),
+            (RequestKind::Query | RequestKind::Peek, _) | (RequestKind::Delete, None) => None,
+            (RequestKind::Delete, Some(_)) => Some(None),
         };
-        if let Some(data) = put {
-            history.is_deleted = false;
+        if let Some(data) = change {
             history.is_uncertain = false;
             history.records.retain(|record| record.chapter < open);
             history.records.push(Record {
                 data,
                 chapter: open,
             });
-            if !history.ever.contains(&data) {
-                history.ever.push(data);
-            }
-        } else if found.is_none() && verdict == Verdict::Lost {
+            history.ever.extend(data);
+        } else if verdict == Verdict::Lost {
             // Once lost it may stay so.
             history.is_uncertain = true;
         }
@@ -170,7 +165,7 @@ impl Model {
         self.saved.clear();
         for (name, history) in &self.histories {
             match history.records.last() {
-                Some(record) if Some(record.chapter) == open && !history.is_deleted => {
+                Some(record) if Some(record.chapter) == open => {
                     self.saved.insert(*name, *record);
                 }
                 _ => {}
@@ -184,13 +179,17 @@ impl Model {
         self.zones = vec![(oldest, newest.next()); zones];
         self.durable = newest;
         for (name, history) in &mut self.histories {
+            let is_gone = |record: &Record| record.data.is_none();
+            // A deletion reaches the disk at any time, or never.
+            history.is_uncertain |= history
+                .records
+                .iter()
+                .any(|record| record.chapter > newest && is_gone(record));
             history.records.retain(|record| record.chapter <= newest);
             if let Some(record) = self.saved.get(name).filter(|_| restored) {
                 history.records.push(*record);
             }
-            // What was deleted may be back.
-            history.is_uncertain |= history.is_deleted;
-            history.is_deleted = false;
+            history.is_uncertain |= history.records.last().is_some_and(is_gone);
         }
     }
 
@@ -206,11 +205,12 @@ impl Model {
         let mut all: Vec<(Name, Data)> = self
             .histories
             .iter()
-            .filter(|(_, history)| !history.is_deleted && !history.is_uncertain)
+            .filter(|(_, history)| !history.is_uncertain)
             .filter_map(|(name, history)| {
                 let record = history.records.last()?;
                 let (oldest, _) = self.zones[zone_of(*name)];
-                (record.chapter >= oldest).then_some((*name, record.data))
+                let data = record.data?;
+                (record.chapter >= oldest).then_some((*name, data))
             })
             .collect();
         all.sort_by_key(|(name, _)| *name);

@@ -195,7 +195,8 @@ impl Plan {
                 world.without_room()
             ));
         }
-        if is_whole && weakness == Weakness::Strong && world.tally.older != 0 {
+        let is_strong = weakness == Weakness::Strong;
+        if is_whole && is_strong && world.tally.older > world.without_room() {
             return Err(format!("{} older records came back", world.tally.older));
         }
         Ok(())
