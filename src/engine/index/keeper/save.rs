@@ -24,7 +24,10 @@ pub(super) struct Save {
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Step {
+    /// What was saved before is being discarded: its pages are about to be overwritten.
+    Discard,
     Pages,
+    Flush,
     Header,
 }
 
@@ -37,9 +40,13 @@ impl Keeper {
             from: Some(0),
             page: 0,
             entries: 0,
-            step: Step::Pages,
+            step: Step::Discard,
         });
-        self.save_more(out);
+        if self.is_saved {
+            self.write_save_header(None, out);
+        } else {
+            self.save_more(out);
+        }
     }
 
     /// Asks for the next page, or makes durable what was written.
@@ -52,8 +59,10 @@ impl Keeper {
             save.from = Some(0);
         }
         if save.zone >= self.zones.count() {
+            save.step = Step::Flush;
             return self.flush(out);
         }
+        save.step = Step::Pages;
         if self.layout.saved_page(u64::from(save.page)).is_none() {
             return self.end_save(false, out);
         }
@@ -112,12 +121,12 @@ impl Keeper {
         };
         match (result, save.step) {
             (Err(_), _) => self.end_save(false, out),
-            (Ok(()), Step::Pages) => self.save_more(out),
+            (Ok(()), Step::Discard | Step::Pages) => self.save_more(out),
             (Ok(()), Step::Header) => {
-                self.is_saved = true;
                 self.statistics.saves += 1;
                 self.end_save(true, out);
             }
+            (Ok(()), Step::Flush) => {}
         }
     }
 

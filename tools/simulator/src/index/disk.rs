@@ -210,6 +210,8 @@ impl Disk {
     pub fn copy(&self) -> Self {
         Self {
             durable: self.durable.clone(),
+            unreadable: self.unreadable.clone(),
+            damaged: self.damaged,
             ..Self::default()
         }
     }
