@@ -35,6 +35,10 @@ pub(super) struct Table {
     /// The header whose parts are being gathered.
     gathered: Option<ChapterHeader>,
     oldest: Chapter,
+    /// Blocks that are read at once.
+    piece_blocks: u32,
+    /// A read of several blocks has failed: each is to be read by itself, from the beginning.
+    is_spoiled: bool,
 }
 
 impl Table {
@@ -46,6 +50,8 @@ impl Table {
             seen: 0,
             gathered: None,
             oldest: Chapter::FIRST,
+            piece_blocks: LANE_BLOCKS,
+            is_spoiled: false,
         })
     }
 
@@ -56,6 +62,7 @@ impl Table {
         self.seen = 0;
         self.gathered = None;
         self.oldest = Chapter::FIRST;
+        self.is_spoiled = false;
     }
 
     /// What is known of a chapter.
@@ -106,6 +113,7 @@ impl Keeper {
     pub(super) fn begin_table(&mut self, out: &mut impl FnMut(KeeperAction)) {
         self.phase = Phase::Table;
         self.table.clear();
+        self.table.piece_blocks = LANE_BLOCKS;
         self.read_table(out);
     }
 
@@ -114,9 +122,18 @@ impl Keeper {
         let (first, blocks) = self.layout.table();
         loop {
             while let Some((lane, piece, result)) = self.stream.next_read() {
+                self.table.is_spoiled |= result.is_err() && piece.blocks > 1;
                 for index in 0..piece.blocks {
                     self.take_part(lane, index, result.is_ok());
                 }
+            }
+            if self.table.is_spoiled {
+                if !self.stream.is_idle() {
+                    return;
+                }
+                self.statistics.headers_lost = 0;
+                self.table.clear();
+                self.table.piece_blocks = 1;
             }
             if self.table.begun >= blocks {
                 break;
@@ -124,7 +141,7 @@ impl Keeper {
             let Some(lane) = self.stream.free_lane() else {
                 return;
             };
-            let count = u64::from(LANE_BLOCKS).min(blocks - self.table.begun);
+            let count = u64::from(self.table.piece_blocks).min(blocks - self.table.begun);
             let piece = Piece {
                 block: first + self.table.begun,
                 // CAST: at most LANE_BLOCKS.

@@ -428,7 +428,9 @@ impl World {
         self.opened = Some(result);
         let Ok(opened) = result else { return };
         self.note(|| format!("opened: {opened:?}"));
-        if opened.window.newest < self.model.durable && self.disk.damaged == 0 {
+        if opened.window.newest < self.model.durable
+            && self.disk.damaged + self.keeper.statistics().read_errors == 0
+        {
             self.fault(format!(
                 "{:?} was durable, and the newest is {:?}",
                 self.model.durable, opened.window.newest
