@@ -12,6 +12,7 @@ pub mod exhaustive;
 pub mod fuzz;
 pub mod image;
 pub mod index;
+pub mod index_samples;
 pub mod model;
 pub mod operation;
 pub mod random;

@@ -5,7 +5,9 @@
 use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::index::{plan, world};
+use dm_spare_simulator::index_samples;
 use dm_spare_simulator::random::{self, shrink};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -47,6 +49,9 @@ struct Options {
     /// Leaves a failing run as long as it is.
     #[arg(long)]
     no_shrink: bool,
+    /// Writes one block of each kind of the index to this folder, and does nothing else.
+    #[arg(long, value_name = "FOLDER")]
+    index_samples: Option<PathBuf>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -63,11 +68,15 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let result = match (options.seed, options.index_seed, options.index_seconds) {
-        (_, Some(seed), _) => one_index_seed(&options, seed),
-        (_, None, Some(seconds)) => index_part(&options, seconds),
-        (Some(seed), None, None) => one_seed(&options, seed),
-        (None, None, None) => exhaustive_part(&options).and_then(|()| random_part(&options)),
+    let result = match (&options.index_samples, options.index_seed, options.index_seconds) {
+        (Some(folder), _, _) => index_samples::write(folder)
+            .map_err(|error| format!("cannot write to {}: {error}", folder.display())),
+        (None, Some(seed), _) => one_index_seed(&options, seed),
+        (None, None, Some(seconds)) => index_part(&options, seconds),
+        (None, None, None) => match options.seed {
+            Some(seed) => one_seed(&options, seed),
+            None => exhaustive_part(&options).and_then(|()| random_part(&options)),
+        },
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -42,7 +42,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, each at the place of its code less one.
-    const ALL: [Self; 7] = [
+    pub const ALL: [Self; 7] = [
         Self::Superblock,
         Self::ChapterPart,
         Self::RecordPage,
