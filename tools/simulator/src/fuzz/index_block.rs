@@ -107,7 +107,7 @@ pub fn decode_and_encode(kind: Kind, bytes: &[u8], address: u64) -> Result<Box<B
             let mut bounds = vec![0; part.part as usize * 1004];
             bounds.extend(part.bounds());
             part.header
-                .encode(part.part, &bounds, place, &mut block, checksum);
+                .encode(part.part, bounds.iter().copied(), place, &mut block, checksum);
         }
         Kind::RecordPage => {
             let number = Page(header.part);
