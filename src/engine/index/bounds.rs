@@ -4,24 +4,30 @@
 //!
 //! For each record page of each live chapter the prefix of the first name on it. All records of equal prefixes are on
 //! one page, so the page follows without reading anything.
+//!
+//! Shared by the keeper, which alone adds bounds, and the zones. A zone asks only for chapters of which it was told that
+//! they are durable, and that is told after their bounds were added; so nothing here needs an order of its own. If it
+//! asked for others, it would get some page or none.
 
 use super::record::Name;
 use super::search::bisect;
 use super::units::{Chapter, Page};
-use kernel::alloc::{AllocError, Flags, KVVec};
+use kernel::{
+    alloc::{AllocError, Flags, KVVec},
+    sync::atomic::{Atomic, Relaxed}, //
+};
 
 /// The bounds of one slot.
-#[derive(Clone, Copy)]
 struct Known {
     /// Chapter 0, which does not exist, if none is known.
-    chapter: Chapter,
-    pages: u32,
+    chapter: Atomic<u64>,
+    pages: Atomic<u32>,
 }
 
 /// The bounds of all live chapters.
 pub struct Bounds {
     /// One row for each slot.
-    prefixes: KVVec<u32>,
+    prefixes: KVVec<Atomic<u32>>,
     row: usize,
     known: KVVec<Known>,
 }
@@ -36,63 +42,81 @@ impl Bounds {
         let slots = usize::try_from(slots).map_err(|_| AllocError)?;
         let row = usize::try_from(page_blocks).map_err(|_| AllocError)?;
         let count = slots.checked_mul(row).ok_or(AllocError)?;
-        let nothing = Known {
-            chapter: Chapter(0),
-            pages: 0,
-        };
+        let mut prefixes = KVVec::with_capacity(count, flags)?;
+        for _ in 0..count {
+            prefixes.push(Atomic::new(0), flags)?;
+        }
+        let mut known = KVVec::with_capacity(slots, flags)?;
+        for _ in 0..slots {
+            let nothing = Known {
+                chapter: Atomic::new(0),
+                pages: Atomic::new(0),
+            };
+            known.push(nothing, flags)?;
+        }
         Ok(Self {
-            prefixes: KVVec::from_elem(0, count, flags)?,
+            prefixes,
             row,
-            known: KVVec::from_elem(nothing, slots, flags)?,
+            known,
         })
     }
 
     /// Adds bounds of a chapter behind those that are known of it; those of the chapter before it in the same slot are
     /// forgotten. Bounds beyond the greatest number of pages are left out.
-    pub fn add(&mut self, chapter: Chapter, bounds: impl Iterator<Item = u32>) {
+    pub fn add(&self, chapter: Chapter, bounds: impl Iterator<Item = u32>) {
         let slot = self.slot(chapter);
-        let Some(known) = self.known.get_mut(slot) else {
+        let Some(known) = self.known.get(slot) else {
             return;
         };
-        if known.chapter != chapter {
-            *known = Known { chapter, pages: 0 };
+        if known.chapter.load(Relaxed) != chapter.0 {
+            known.pages.store(0, Relaxed);
+            known.chapter.store(chapter.0, Relaxed);
         }
-        let (start, end) = (slot * self.row, (slot + 1) * self.row);
-        let row = self.prefixes.get_mut(start..end).unwrap_or(&mut []);
-        let rest = row.iter_mut().skip(known.pages as usize);
-        for (place, bound) in rest.zip(bounds) {
-            *place = bound;
-            known.pages += 1;
+        let mut pages = known.pages.load(Relaxed);
+        // CAST: 32 bits fit.
+        for (place, bound) in self.row(slot).iter().skip(pages as usize).zip(bounds) {
+            place.store(bound, Relaxed);
+            pages += 1;
         }
+        known.pages.store(pages, Relaxed);
     }
 
     /// Forgets the bounds of a chapter.
-    pub fn forget(&mut self, chapter: Chapter) {
-        let slot = self.slot(chapter);
-        if let Some(known) = self.known.get_mut(slot) {
-            if known.chapter == chapter {
-                known.chapter = Chapter(0);
+    pub fn forget(&self, chapter: Chapter) {
+        if let Some(known) = self.known.get(self.slot(chapter)) {
+            if known.chapter.load(Relaxed) == chapter.0 {
+                known.chapter.store(0, Relaxed);
+                known.pages.store(0, Relaxed);
             }
         }
     }
 
     /// The prefixes of the first names of a chapter's pages; none of a chapter that is not known.
-    pub fn of(&self, chapter: Chapter) -> &[u32] {
+    pub fn of(&self, chapter: Chapter) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.places(chapter).iter().map(|bound| bound.load(Relaxed))
+    }
+
+    fn places(&self, chapter: Chapter) -> &[Atomic<u32>] {
         let slot = self.slot(chapter);
         match self.known.get(slot) {
-            Some(known) if known.chapter == chapter => {
-                let start = slot * self.row;
-                self.prefixes
-                    .get(start..start + known.pages as usize)
-                    .unwrap_or(&[])
+            Some(known) if known.chapter.load(Relaxed) == chapter.0 => {
+                // CAST: 32 bits fit.
+                let pages = known.pages.load(Relaxed) as usize;
+                self.row(slot).get(..pages).unwrap_or(&[])
             }
             _ => &[],
         }
     }
 
+    fn row(&self, slot: usize) -> &[Atomic<u32>] {
+        let start = slot.saturating_mul(self.row);
+        let end = start.saturating_add(self.row);
+        self.prefixes.get(start..end).unwrap_or(&[])
+    }
+
     /// The page of a chapter that a name would be on; none if the chapter cannot have it, or is not known.
     pub fn page(&self, chapter: Chapter, name: Name) -> Option<Page> {
-        page_of(self.of(chapter), name.prefix())
+        page_of(self.places(chapter), name.prefix())
     }
 
     /// Bytes of memory.
@@ -110,8 +134,12 @@ impl Bounds {
 /// The last of the ascending bounds that is not above a prefix.
 ///
 /// Names are spread evenly, so it is near the place that the prefix points to; from there the steps double.
-fn page_of(bounds: &[u32], prefix: u32) -> Option<Page> {
-    let is_not_above = |index: usize| bounds.get(index).is_some_and(|bound| *bound <= prefix);
+fn page_of(bounds: &[Atomic<u32>], prefix: u32) -> Option<Page> {
+    let is_not_above = |index: usize| {
+        bounds
+            .get(index)
+            .is_some_and(|bound| bound.load(Relaxed) <= prefix)
+    };
     // CAST: the product of a number below one and the number of pages.
     let guess = ((u64::from(prefix) * bounds.len() as u64) >> 32) as usize;
     let (mut start, mut end) = (guess, guess);

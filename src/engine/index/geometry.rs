@@ -15,6 +15,7 @@ use super::format::{
 use super::open_chapter;
 use super::units::{Chapter, Window};
 use super::volume_index::{Shape, BUCKET_BITS_MAXIMUM};
+use super::zones::ZONES_MAXIMUM;
 use crate::engine::units::BLOCK_BYTES;
 
 /// Chapters of a dense index, and chapters within which every segment's image is written once, of a dense index and of
@@ -185,7 +186,9 @@ impl Geometry {
             image_blocks: image_bytes.div_ceil(IMAGE_PAYLOAD_BYTES) as u32,
             chapter_images,
             image_slots: segments + chapter_images + SPARE_IMAGES,
-            save_blocks: 1 + chapter_records.div_ceil(ENTRIES_PER_PAGE as u64),
+            // The last page of each zone need not be full.
+            save_blocks: chapter_records.div_ceil(ENTRIES_PER_PAGE as u64)
+                + u64::from(ZONES_MAXIMUM),
             cache_pages: CACHED_CHAPTERS * u64::from(parameters.pages),
         })
     }

@@ -175,7 +175,7 @@ fn behaves_like_the_model(steps: &[Step], capacity: usize) -> Result<(), TestCas
 
 /// Packs the shares and returns blocks and bounds.
 fn pack(shares: &[Arc<FrozenChapter>], page_blocks: u32) -> (Vec<Box<Block>>, Bounds, PagePacker) {
-    let mut bounds = Bounds::new(2, page_blocks, GFP_KERNEL).expect("memory");
+    let bounds = Bounds::new(2, page_blocks, GFP_KERNEL).expect("memory");
     let mut packer = PagePacker::new(page_blocks);
     let mut blocks = Vec::new();
     loop {
@@ -539,15 +539,14 @@ fn a_filter_believes_few_absent_names() {
 
 #[test]
 fn bounds_of_a_slot_belong_to_its_newest_chapter() {
-    let mut bounds = Bounds::new(4, 3, GFP_KERNEL).expect("memory");
+    let bounds = Bounds::new(4, 3, GFP_KERNEL).expect("memory");
     bounds.add(Chapter(5), [10, 20].into_iter());
     bounds.add(Chapter(5), [30, 40].into_iter());
-    assert_eq!(
-        bounds.of(Chapter(5)),
-        [10, 20, 30],
+    assert!(
+        bounds.of(Chapter(5)).eq([10, 20, 30]),
         "a chapter has at most three pages"
     );
-    assert_eq!(bounds.of(Chapter(1)), [0; 0]);
+    assert_eq!(bounds.of(Chapter(1)).len(), 0);
     bounds.forget(Chapter(1));
     let at = |bounds: &Bounds, chapter, prefix: u64| {
         bounds

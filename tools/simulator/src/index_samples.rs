@@ -137,7 +137,7 @@ pub fn samples() -> Vec<Sample> {
         .map(|(name, part)| {
             let address = layout.header(CHAPTER, part).unwrap_or(0);
             sample(name, Kind::ChapterPart, address, &|place, block| {
-                chapter_header().encode(part, &bounds, place, block, crc32c::crc32c);
+                chapter_header().encode(part, bounds.iter().copied(), place, block, crc32c::crc32c);
             })
         })
         .collect();
@@ -203,6 +203,7 @@ pub fn samples() -> Vec<Sample> {
                 let saved = saved.then_some(Saved {
                     chapter: CHAPTER,
                     entries: 150,
+                    pages: 2,
                 });
                 let header = SaveHeader {
                     generation: GENERATION,

@@ -35,11 +35,11 @@ pub struct ChapterHeader {
 }
 
 impl ChapterHeader {
-    /// Writes part `part` of the header. `bounds` has for each page of the whole chapter the prefix of its first name.
+    /// Writes part `part` of the header. `bounds` gives for each page of the whole chapter the prefix of its first name.
     pub fn encode(
         &self,
         part: u32,
-        bounds: &[u32],
+        bounds: impl Iterator<Item = u32>,
         place: Place,
         block: &mut Block,
         checksum: Checksum,
@@ -52,9 +52,9 @@ impl ChapterHeader {
         put(head, 72, &self.pages.to_le_bytes());
         // CAST: 32 bits fit.
         let start = (part as usize).saturating_mul(BOUNDS_PER_PART);
-        let mine = bounds.get(start..).unwrap_or(&[]);
+        let mine = bounds.skip(start);
         let count = self.bounds_in(part);
-        for (place, bound) in places.chunks_exact_mut(BOUND_BYTES).zip(mine).take(count) {
+        for (place, bound) in places.chunks_exact_mut(BOUND_BYTES).take(count).zip(mine) {
             place.copy_from_slice(&bound.to_le_bytes());
         }
         let header = Header {

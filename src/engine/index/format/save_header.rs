@@ -20,13 +20,8 @@ pub struct Saved {
     pub chapter: Chapter,
     /// Entries on the pages that follow.
     pub entries: u64,
-}
-
-impl Saved {
-    /// Pages that the entries fill.
-    pub fn pages(&self) -> u64 {
-        self.entries.div_ceil(ENTRIES_PER_PAGE as u64)
-    }
+    /// Pages that follow; the last one of each zone need not be full.
+    pub pages: u64,
 }
 
 /// The header of the area of saved open chapters.
@@ -45,6 +40,7 @@ impl SaveHeader {
         if let Some(saved) = self.saved {
             put(&mut block.0, HEADER_BYTES, &saved.chapter.0.to_le_bytes());
             put(&mut block.0, 56, &saved.entries.to_le_bytes());
+            put(&mut block.0, 64, &saved.pages.to_le_bytes());
         }
         let header = Header {
             kind: Kind::SaveHeader,
@@ -71,10 +67,14 @@ impl SaveHeader {
         let saved = Saved {
             chapter: Chapter(get_u64(bytes, HEADER_BYTES)),
             entries: get_u64(bytes, 56),
+            pages: get_u64(bytes, 64),
         };
         let saved = match header.count {
             0 => None,
-            1 if saved.pages() >= layout.save_blocks => {
+            1 if saved.pages >= layout.save_blocks => {
+                return Err(Invalid::Field("number of pages"));
+            }
+            1 if saved.entries.div_ceil(ENTRIES_PER_PAGE as u64) > saved.pages => {
                 return Err(Invalid::Field("number of entries"));
             }
             1 if !(Chapter::FIRST.0..Chapter::LIMIT).contains(&saved.chapter.0) => {

@@ -9,6 +9,7 @@
 use super::entry::{Entry, Slot};
 use super::key_range::{KeyRange, Scale};
 use crate::engine::index::record::Name;
+use core::fmt;
 use kernel::alloc::{AllocError, Flags, KVVec};
 
 /// An entry lies fewer than this many places behind the place of its key. In a table that is three quarters full
@@ -189,5 +190,11 @@ impl FrozenChapter {
             self.live = 0;
         }
         end
+    }
+}
+
+impl fmt::Debug for FrozenChapter {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} entries, {} live", self.used, self.live)
     }
 }
