@@ -14,8 +14,8 @@ use super::format::{
 };
 use super::open_chapter;
 use super::units::{Chapter, Window};
-use super::zones::ZONES_MAXIMUM;
 use super::volume_index::{Shape, BUCKET_BITS_MAXIMUM};
+use super::zones::ZONES_MAXIMUM;
 use crate::engine::units::BLOCK_BYTES;
 
 /// Chapters of a dense index, and chapters within which every segment's image is written once, of a dense index and of

@@ -542,9 +542,8 @@ fn bounds_of_a_slot_belong_to_its_newest_chapter() {
     let bounds = Bounds::new(4, 3, GFP_KERNEL).expect("memory");
     bounds.add(Chapter(5), [10, 20].into_iter());
     bounds.add(Chapter(5), [30, 40].into_iter());
-    assert_eq!(
-        bounds.of(Chapter(5)).collect::<Vec<_>>(),
-        [10, 20, 30],
+    assert!(
+        bounds.of(Chapter(5)).eq([10, 20, 30]),
         "a chapter has at most three pages"
     );
     assert_eq!(bounds.of(Chapter(1)).len(), 0);

@@ -116,7 +116,7 @@ fn run(geometry: &Geometry, count: usize, round: u64, best: &mut Best) -> Result
     let mut pages: Vec<Block> = (0..geometry.page_blocks)
         .map(|_| Block([0; 4096]))
         .collect();
-    let mut bounds = Bounds::new(2, geometry.page_blocks, GFP_KERNEL).map_err(failed)?;
+    let bounds = Bounds::new(2, geometry.page_blocks, GFP_KERNEL).map_err(failed)?;
     let records = best.measure("freeze, pack and seal, a record", count, || {
         let Some(frozen) = open.freeze() else {
             return 0;

@@ -203,7 +203,7 @@ pub fn samples() -> Vec<Sample> {
                 let saved = saved.then_some(Saved {
                     chapter: CHAPTER,
                     entries: 150,
-                    pages: 1,
+                    pages: 2,
                 });
                 let header = SaveHeader {
                     generation: GENERATION,

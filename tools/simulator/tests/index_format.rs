@@ -122,6 +122,7 @@ fn what_an_earlier_build_wrote_means_what_it_meant() {
             SaveHeader::decode(&kept(name), &place(name), &layout, crc32c::crc32c).expect("valid");
         assert_eq!(header.generation, GENERATION);
         assert_eq!(header.saved.map(|saved| saved.entries), entries);
+        assert!(header.saved.is_none_or(|saved| saved.pages == 2));
         assert!(header.saved.is_none_or(|saved| saved.chapter == CHAPTER));
     }
 

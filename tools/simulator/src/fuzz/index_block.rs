@@ -7,6 +7,7 @@
 
 use super::block_of;
 use crate::index_samples::{self, samples, UUID};
+use dm_spare_engine::index::format::chapter_part::BOUNDS_PER_PART;
 use dm_spare_engine::index::format::header::{MAGIC, VERSION};
 use dm_spare_engine::index::format::{
     filter_page, image_block, record_page, saved_page, ChapterPart, FilterPage, Header, ImageBlock,
@@ -104,10 +105,10 @@ pub fn decode_and_encode(kind: Kind, bytes: &[u8], address: u64) -> Result<Box<B
         Kind::Superblock => {}
         Kind::ChapterPart => {
             let part = ChapterPart::open(bytes, &place, &layout, checksum)?;
-            let mut bounds = vec![0; part.part as usize * 1004];
+            let mut bounds = vec![0; part.part as usize * BOUNDS_PER_PART];
             bounds.extend(part.bounds());
             part.header
-                .encode(part.part, bounds.iter().copied(), place, &mut block, checksum);
+                .encode(part.part, bounds.into_iter(), place, &mut block, checksum);
         }
         Kind::RecordPage => {
             let number = Page(header.part);
