@@ -65,6 +65,9 @@ impl Zone {
         self.open_chapter = chapter.next();
         self.is_filled = false;
         self.is_unprepared = true;
+        if cfg!(seeded_bug = "index_room_not_told") {
+            return;
+        }
         let waiting = self.for_room.take();
         self.parked.append(&mut self.ready, waiting);
     }
@@ -98,7 +101,11 @@ impl Zone {
     /// A chapter has reached the disk.
     pub(super) fn durable(&mut self, window: Window, out: &mut impl FnMut(ZoneAction)) {
         self.window = window;
+        if cfg!(seeded_bug = "index_expires_late") {
+            self.window.oldest.0 = window.oldest.0.saturating_sub(2);
+        }
         self.cache.forget_before(window.oldest);
+        self.sparse.forget_before(window.oldest);
         if let Some(closing) = &mut self.closing {
             closing.is_durable |= closing.chapter <= window.newest;
         }
@@ -109,6 +116,7 @@ impl Zone {
     /// All chapters up to this one are in the volume index.
     pub(super) fn mark(&self) -> Chapter {
         match &self.closing {
+            Some(_) if cfg!(seeded_bug = "index_mark_too_new") => Chapter(self.open_chapter.0 - 1),
             Some(closing) if closing.next.is_some() => Chapter(closing.chapter.0 - 1),
             _ => Chapter(self.open_chapter.0 - 1),
         }

@@ -45,6 +45,8 @@ pub struct Model {
     /// The newest chapter that was said to be durable.
     pub durable: Chapter,
     versions: u64,
+    /// Of older chapters than so many only hooks are sure to be found.
+    dense_chapters: u64,
     /// What names had in the open chapters when these were saved.
     saved: HashMap<Name, Record>,
 }
@@ -59,7 +61,16 @@ impl Model {
             zones: vec![(Chapter::FIRST, Chapter::FIRST); zones],
             durable: Chapter(0),
             versions: 0,
+            dense_chapters: u64::MAX,
             saved: HashMap::new(),
+        }
+    }
+
+    /// The same of a sparse index with so many dense chapters.
+    pub fn sparse(zones: usize, weakness: Weakness, dense_chapters: u64) -> Self {
+        Self {
+            dense_chapters,
+            ..Self::new(zones, weakness)
         }
     }
 
@@ -135,7 +146,11 @@ impl Model {
                 };
                 (Some(data), verdict)
             }
-            (Answer::Absent, Some(_)) if !history.is_uncertain => (None, Verdict::Lost),
+            (Answer::Absent, Some(record)) if !history.is_uncertain => {
+                let age = open.0.saturating_sub(record.chapter.0);
+                let is_sparse = age >= self.dense_chapters && !request.name.is_hook();
+                (None, if is_sparse { Verdict::Kept } else { Verdict::Lost })
+            }
             (Answer::Absent, _) => (None, Verdict::Kept),
         };
         let change = match (request.kind, found) {
@@ -154,8 +169,8 @@ impl Model {
                 chapter: open,
             });
             history.ever.extend(data);
-        } else if verdict == Verdict::Lost {
-            // Once lost it may stay so.
+        } else if found.is_none() && known.is_some() {
+            // What was not found once may stay so.
             history.is_uncertain = true;
         }
         Ok(verdict)
