@@ -63,6 +63,10 @@ impl Zone {
             is_durable: false,
         });
         self.open_chapter = chapter.next();
+        if !cfg!(seeded_bug = "index_expires_late") {
+            // The closed chapter takes the place of the oldest one, in the volume index and soon on the disk.
+            self.expire_before(self.geometry.oldest(chapter));
+        }
         self.is_filled = false;
         self.is_unprepared = true;
         if cfg!(seeded_bug = "index_room_not_told") {
@@ -100,17 +104,22 @@ impl Zone {
 
     /// A chapter has reached the disk.
     pub(super) fn durable(&mut self, window: Window, out: &mut impl FnMut(ZoneAction)) {
-        self.window = window;
-        if cfg!(seeded_bug = "index_expires_late") {
-            self.window.oldest.0 = window.oldest.0.saturating_sub(2);
+        self.window.newest = window.newest;
+        if !cfg!(seeded_bug = "index_expires_late") {
+            self.expire_before(window.oldest);
         }
-        self.cache.forget_before(window.oldest);
-        self.sparse.forget_before(window.oldest);
         if let Some(closing) = &mut self.closing {
             closing.is_durable |= closing.chapter <= window.newest;
         }
         self.release();
         self.close_if_possible(out);
+    }
+
+    /// Forgets chapters before this one.
+    fn expire_before(&mut self, oldest: Chapter) {
+        self.window.oldest = self.window.oldest.max(oldest);
+        self.cache.forget_before(self.window.oldest);
+        self.sparse.forget_before(self.window.oldest);
     }
 
     /// All chapters up to this one are in the volume index.

@@ -45,6 +45,8 @@ pub struct Model {
     /// The newest chapter that was said to be durable.
     pub durable: Chapter,
     versions: u64,
+    /// Live chapters.
+    chapters: u64,
     /// Of older chapters than so many only hooks are sure to be found.
     dense_chapters: u64,
     /// What names had in the open chapters when these were saved.
@@ -52,8 +54,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// An empty index.
-    pub fn new(zones: usize, weakness: Weakness) -> Self {
+    /// An empty index of so many live chapters.
+    pub fn new(zones: usize, weakness: Weakness, chapters: u64) -> Self {
         Self {
             weakness,
             numbers: HashMap::new(),
@@ -61,16 +63,22 @@ impl Model {
             zones: vec![(Chapter::FIRST, Chapter::FIRST); zones],
             durable: Chapter(0),
             versions: 0,
+            chapters,
             dense_chapters: u64::MAX,
             saved: HashMap::new(),
         }
     }
 
     /// The same of a sparse index with so many dense chapters.
-    pub fn sparse(zones: usize, weakness: Weakness, dense_chapters: u64) -> Self {
+    pub fn sparse(
+        zones: usize,
+        weakness: Weakness,
+        chapters: u64,
+        dense_chapters: u64,
+    ) -> Self {
         Self {
             dense_chapters,
-            ..Self::new(zones, weakness)
+            ..Self::new(zones, weakness, chapters)
         }
     }
 
@@ -91,11 +99,8 @@ impl Model {
     pub fn closed(&mut self, zone: usize, chapter: Chapter) {
         assert_eq!(self.zones[zone].1, chapter, "chapters are closed in turn");
         self.zones[zone].1 = chapter.next();
-    }
-
-    /// A zone learns of the oldest live chapter.
-    pub fn oldest(&mut self, zone: usize, oldest: Chapter) {
-        self.zones[zone].0 = oldest;
+        let oldest = (chapter.0 + 1).saturating_sub(self.chapters);
+        self.zones[zone].0 = self.zones[zone].0.max(Chapter(oldest));
     }
 
     /// The chapter that a zone is filling.

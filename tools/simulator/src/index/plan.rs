@@ -85,9 +85,10 @@ impl Plan {
         let dense = u64::from(shape.parameters.dense_chapters);
         let zones = shape.zones as usize;
         let model = if is_sparse {
-            Model::sparse(zones, weakness, dense)
+            let sparse = u64::from(shape.parameters.sparse_chapters);
+            Model::sparse(zones, weakness, dense + sparse, dense)
         } else {
-            Model::new(zones, weakness)
+            Model::new(zones, weakness, dense)
         };
         let mut world = World::new(shape, model, Disk::default());
         world.trace = trace;
@@ -208,8 +209,9 @@ impl Plan {
                 world.without_room()
             ));
         }
-        // After a start several chapters may have a name, of which a deletion forgets the newest.
-        let is_first = world.tally.opens <= 2;
+        // After a start several chapters may have a name, of which a deletion forgets the newest. Filters of sparse
+        // chapters know nothing of deletions.
+        let is_first = world.tally.opens <= 2 && !world.shape.geometry().is_sparse();
         if is_whole && is_strong && is_first && world.tally.older > world.without_room() {
             return Err(format!("{} older records came back", world.tally.older));
         }

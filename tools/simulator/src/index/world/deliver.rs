@@ -105,7 +105,6 @@ impl World {
     fn zone_message(&mut self, zone: usize, message: ToZone) {
         self.note(|| format!("keeper to zone {zone}: {message:?}"));
         if let ToZone::Durable(window) = &message {
-            self.model.oldest(zone, window.oldest);
             self.model.durable = self.model.durable.max(window.newest);
         }
         self.zone_event(zone, ZoneEvent::Message(message));
