@@ -74,7 +74,6 @@ bench: host ## the target and dm-linear side by side; writes build/bench/remap.j
 
 bench-index: ## the deduplication index on a file in memory, beside UDS; writes build/bench/index.json
 	@mkdir -p build/bench
-	@$(GUEST)/cargo build --profile kernel --locked --quiet -p index-bench
 	@$(GUEST)/index-bench --two-zones --folder build/bench
 
 fmt: ## format all Rust

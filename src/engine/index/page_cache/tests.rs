@@ -38,6 +38,27 @@ fn a_page_is_read_once_and_found_until_it_is_evicted() {
 }
 
 #[test]
+fn pages_that_are_looked_at_once_do_not_drive_others_out() {
+    let mut cache = PageCache::new(8, GFP_KERNEL).expect("memory");
+    for page in 1..=3 {
+        read(&mut cache, key(1, page));
+        cache.find(key(1, page));
+        cache.find(key(1, page));
+    }
+    for page in 100..200 {
+        read(&mut cache, key(1, page));
+        cache.find(key(1, page));
+    }
+    for page in 1..=3 {
+        assert!(matches!(cache.find(key(1, page)), Lookup::Cached(_)), "page {page}");
+        let Lookup::Cached(index) = cache.find(key(1, page)) else {
+            continue;
+        };
+        assert_eq!(cache.page(index).map(|page| page.0[0]), Some(page as u8));
+    }
+}
+
+#[test]
 fn pages_that_are_being_read_are_no_victims() {
     let mut cache = PageCache::new(2, GFP_KERNEL).expect("memory");
     let (first, memory) = cache.begin(key(1, 1)).expect("a slot");
