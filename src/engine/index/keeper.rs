@@ -384,12 +384,7 @@ impl Keeper {
         }
     }
 
-    fn take_message(
-        &mut self,
-        zone: u32,
-        message: ToKeeper,
-        out: &mut impl FnMut(KeeperAction),
-    ) {
+    fn take_message(&mut self, zone: u32, message: ToKeeper, out: &mut impl FnMut(KeeperAction)) {
         match message {
             ToKeeper::Started => self.zone_started(out),
             ToKeeper::Replayed { memory, ticket } => self.replayed(memory, ticket, out),

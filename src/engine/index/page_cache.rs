@@ -275,8 +275,8 @@ impl PageCache {
     }
 
     fn home(&self, key: PageKey) -> usize {
-        let mixed = (key.chapter.0 ^ (u64::from(key.page.0) << 32))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (key.chapter.0 ^ (u64::from(key.page.0) << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         // CAST: reduced to the table, whose length is a power of two.
         (mixed >> 32) as usize & (self.table.len() - 1)
     }

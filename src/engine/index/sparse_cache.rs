@@ -192,7 +192,10 @@ impl SparseCache {
 
     /// Bytes of memory.
     pub(super) fn memory_bytes(&self) -> u64 {
-        let memory = self.entries.iter().filter_map(|entry| entry.memory.as_ref());
+        let memory = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.memory.as_ref());
         memory.map(Extent::memory_bytes).sum()
     }
 }

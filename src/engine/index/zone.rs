@@ -238,7 +238,9 @@ impl Zone {
         // The loads do not depend on each other, so the memory answers them all at once.
         for request in requests {
             let open = self.open.touch(request.name);
-            self.touched = self.touched.wrapping_add(open ^ self.names.touch(request.name));
+            self.touched = self
+                .touched
+                .wrapping_add(open ^ self.names.touch(request.name));
         }
         for request in requests {
             self.run(Attempt::new(*request), out);

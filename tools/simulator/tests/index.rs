@@ -126,10 +126,18 @@ fn table_for(put_there: impl Fn(&mut Test, u64), place: Place) {
     put_there(&mut test, 5);
     let [post, updated, query, peeked, deleted] = [1, 2, 3, 4, 5];
     assert_eq!(test.peek(peeked), found(peeked, 1, place));
-    assert_eq!(test.peek(peeked), found(peeked, 1, place), "a peek moves nothing");
+    assert_eq!(
+        test.peek(peeked),
+        found(peeked, 1, place),
+        "a peek moves nothing"
+    );
     let other = RequestKind::Post(names::data(post, 2));
     assert_eq!(test.ask(other, post), found(post, 1, place));
-    assert_eq!(test.peek(post), found(post, 1, Place::Open), "the old data moved");
+    assert_eq!(
+        test.peek(post),
+        found(post, 1, Place::Open),
+        "the old data moved"
+    );
     assert_eq!(test.ask(update(updated), updated), found(updated, 1, place));
     assert_eq!(test.peek(updated), found(updated, 2, Place::Open));
     assert_eq!(test.ask(RequestKind::Query, query), found(query, 1, place));
@@ -185,7 +193,11 @@ fn unknown_names_and_statistics() {
     assert_eq!(before.requests, 0);
     assert_eq!(after.posts_not_found, filled);
     assert_eq!(
-        (after.posts_found, after.posts_found_open, after.posts_found_dense),
+        (
+            after.posts_found,
+            after.posts_found_open,
+            after.posts_found_dense
+        ),
         (2, 1, 1)
     );
     assert_eq!((after.updates_found, after.updates_not_found), (1, 1));
@@ -200,7 +212,11 @@ fn the_oldest_chapter_expires_when_another_is_written() {
     let mut test = Test::new(1, 0);
     test.post(1);
     test.chapters(6);
-    assert_eq!(test.peek(1), found(1, 1, Place::Dense), "six chapters are live");
+    assert_eq!(
+        test.peek(1),
+        found(1, 1, Place::Dense),
+        "six chapters are live"
+    );
     test.chapters(1);
     assert_eq!(test.peek(1), Answer::Absent);
     assert_eq!(test.world.keeper.window().oldest.0, 2);
@@ -223,9 +239,20 @@ fn a_full_zone_closes_the_chapter_of_all() {
     test.run();
     let statistics = test.world.statistics();
     assert!(statistics.chapters_filled >= 1);
-    assert_eq!(statistics.chapters_cut_short, 2 * statistics.chapters_filled);
-    assert_eq!(test.world.keeper.window().newest.0, statistics.chapters_filled);
-    let open: Vec<u64> = test.world.zones.iter().map(|zone| zone.open_chapter().0).collect();
+    assert_eq!(
+        statistics.chapters_cut_short,
+        2 * statistics.chapters_filled
+    );
+    assert_eq!(
+        test.world.keeper.window().newest.0,
+        statistics.chapters_filled
+    );
+    let open: Vec<u64> = test
+        .world
+        .zones
+        .iter()
+        .map(|zone| zone.open_chapter().0)
+        .collect();
     assert_eq!(open, vec![statistics.chapters_filled + 1; 3]);
 }
 
@@ -237,7 +264,8 @@ fn a_failed_write_is_latched() {
     test.world.disk.fails_writes = true;
     for number in 0..400 {
         let name = test.name(number);
-        test.world.ask(RequestKind::Post(names::data(number, 1)), name);
+        test.world
+            .ask(RequestKind::Post(names::data(number, 1)), name);
     }
     test.run();
     assert!(test.world.failed);
@@ -296,7 +324,10 @@ fn what_was_saved_comes_back_to_any_number_of_zones() {
         }
         assert!(test.suspend(true));
         let mut test = test.reopen(zones, OpenMode::Load);
-        assert!(test.world.opened.is_some_and(|opened| opened.is_ok_and(|opened| opened.was_clean)));
+        assert!(test
+            .world
+            .opened
+            .is_some_and(|opened| opened.is_ok_and(|opened| opened.was_clean)));
         for number in 1..=40 {
             assert_eq!(test.peek(number), found(number, 1, Place::Open));
         }
@@ -317,8 +348,15 @@ fn a_rebuilt_index_finds_all_durable_names_and_deleted_ones() {
         assert_eq!(test.ask(RequestKind::Delete, 1), found(1, 1, Place::Dense));
         assert_eq!(test.peek(1), Answer::Absent);
         let mut test = test.reopen(3, OpenMode::Rebuild);
-        assert!(test.world.opened.is_some_and(|opened| opened.is_ok_and(|opened| opened.rebuilt)));
-        assert_eq!(test.peek(1), found(1, 1, Place::Dense), "a deletion is weak");
+        assert!(test
+            .world
+            .opened
+            .is_some_and(|opened| opened.is_ok_and(|opened| opened.rebuilt)));
+        assert_eq!(
+            test.peek(1),
+            found(1, 1, Place::Dense),
+            "a deletion is weak"
+        );
         let random = &mut test.random;
         test.world.look_everything_up(random).expect("answers");
         // A zone has more of the names than its share of the volume index is made for.
@@ -365,7 +403,11 @@ fn a_read_error_costs_one_lookup() {
     assert_eq!(test.peek(1), Answer::Absent);
     assert_eq!(test.world.statistics().page_read_errors, 1);
     test.world.bad_reads = 0;
-    assert_eq!(test.peek(2), found(2, 1, Place::Dense), "the page was not kept");
+    assert_eq!(
+        test.peek(2),
+        found(2, 1, Place::Dense),
+        "the page was not kept"
+    );
 }
 
 #[test]
@@ -382,7 +424,11 @@ fn requests_for_one_page_join_one_read() {
     }
     test.run();
     let after = test.world.statistics();
-    assert_eq!(after.pages_read - before.pages_read, 1, "a chapter has one page");
+    assert_eq!(
+        after.pages_read - before.pages_read,
+        1,
+        "a chapter has one page"
+    );
     assert_eq!(after.queries_found - before.queries_found, 10);
 }
 
@@ -407,10 +453,17 @@ fn a_hook_makes_the_names_of_an_old_chapter_known() {
     for number in &others {
         assert_eq!(test.peek(*number), found(*number, 1, Place::Sparse));
     }
-    assert_eq!(test.ask(RequestKind::Query, others[0]), found(others[0], 1, Place::Sparse));
+    assert_eq!(
+        test.ask(RequestKind::Query, others[0]),
+        found(others[0], 1, Place::Sparse)
+    );
     assert_eq!(test.peek(others[0]), found(others[0], 1, Place::Open));
     test.chapters(20);
-    assert_eq!(test.peek(others[1]), Answer::Absent, "the chapter has expired");
+    assert_eq!(
+        test.peek(others[1]),
+        Answer::Absent,
+        "the chapter has expired"
+    );
     assert_eq!(test.peek(hook), Answer::Absent);
 }
 

@@ -205,7 +205,9 @@ impl Keeper {
                 break;
             };
             let filters = self.filter_memory.as_mut();
-            if let Some(filters) = filters.filter(|_| self.layout.filter(write.chapter, 0).is_some()) {
+            if let Some(filters) =
+                filters.filter(|_| self.layout.filter(write.chapter, 0).is_some())
+            {
                 let (part, place) = filter_page::place_of(packed.page);
                 // CAST: 32 bits fit.
                 if let Some(target) = filters.blocks_mut().get_mut(part as usize) {

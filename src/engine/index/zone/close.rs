@@ -43,7 +43,11 @@ impl Zone {
         if !self.is_filled || self.state == State::Failed {
             return;
         }
-        if self.closing.as_ref().is_some_and(|closing| !closing.is_durable) {
+        if self
+            .closing
+            .as_ref()
+            .is_some_and(|closing| !closing.is_durable)
+        {
             return;
         }
         // Rarely anything is left: there was a whole chapter's time.
@@ -94,7 +98,9 @@ impl Zone {
             let records = closing.share.live() as u64;
             let _ = self.names.prepare(records, self.flags);
         }
-        let (not_indexed, next) = self.names.apply(closing.chapter, &closing.share, next, steps);
+        let (not_indexed, next) = self
+            .names
+            .apply(closing.chapter, &closing.share, next, steps);
         self.statistics.discarded += not_indexed;
         closing.next = next;
         let more = closing.next.is_some();

@@ -28,8 +28,8 @@ impl Zone {
         }
         let candidates = self.names.candidates(name);
         let newest = candidates.as_slice().first().copied()?;
-        let is_wanted = self.geometry.is_sparse_chapter(&self.window, newest)
-            && !self.sparse.has(newest);
+        let is_wanted =
+            self.geometry.is_sparse_chapter(&self.window, newest) && !self.sparse.has(newest);
         is_wanted.then_some(newest)
     }
 

@@ -21,6 +21,8 @@ struct History {
     ever: Vec<Data>,
     /// Deleted before the last start, or what it has may be older than the newest: only what it ever had is known.
     is_uncertain: bool,
+    /// The same is true of what was there before the first record.
+    is_unknown_below: bool,
 }
 
 /// How an answer compares with the promise.
@@ -70,12 +72,7 @@ impl Model {
     }
 
     /// The same of a sparse index with so many dense chapters.
-    pub fn sparse(
-        zones: usize,
-        weakness: Weakness,
-        chapters: u64,
-        dense_chapters: u64,
-    ) -> Self {
+    pub fn sparse(zones: usize, weakness: Weakness, chapters: u64, dense_chapters: u64) -> Self {
         Self {
             dense_chapters,
             ..Self::new(zones, weakness, chapters)
@@ -154,7 +151,14 @@ impl Model {
             (Answer::Absent, Some(record)) if !history.is_uncertain => {
                 let age = open.0.saturating_sub(record.chapter.0);
                 let is_sparse = age >= self.dense_chapters && !request.name.is_hook();
-                (None, if is_sparse { Verdict::Kept } else { Verdict::Lost })
+                (
+                    None,
+                    if is_sparse {
+                        Verdict::Kept
+                    } else {
+                        Verdict::Lost
+                    },
+                )
             }
             (Answer::Absent, _) => (None, Verdict::Kept),
         };
@@ -212,6 +216,12 @@ impl Model {
                 history.records.push(*record);
             }
             history.is_uncertain |= history.records.last().is_some_and(is_gone);
+            // Whatever comes is known until a crash takes it away again.
+            if history.is_uncertain {
+                history.records.clear();
+                history.is_unknown_below = true;
+            }
+            history.is_uncertain = history.is_unknown_below && history.records.is_empty();
         }
     }
 

@@ -198,7 +198,9 @@ impl Plan {
         let is_whole = world.disk.damaged == 0 && !faults.bad_reads;
         let sum = world.statistics();
         if is_whole && sum.invalid_pages + sum.invalid_filters + sum.segments_lost != 0 {
-            return Err(format!("pages or segments are damaged, and nobody did it: {sum:?}"));
+            return Err(format!(
+                "pages or segments are damaged, and nobody did it: {sum:?}"
+            ));
         }
         // Weak names push each other out of the volume index, which answers four chapters at most.
         let is_strong = weakness == Weakness::Strong;

@@ -69,10 +69,16 @@ impl World {
             Choice::Submit(zone) => {
                 let waits = self.submit(zone, 1 + random.below(8)) == 0;
                 // What waits for room can only go on when something else happens.
-                if waits && choices.iter().all(|choice| matches!(choice, Choice::Submit(_))) {
+                if waits
+                    && choices
+                        .iter()
+                        .all(|choice| matches!(choice, Choice::Submit(_)))
+                {
                     let any = (0..self.zones.len()).any(|zone| self.background(zone, 1000));
                     if !any && self.flights.is_empty() && self.is_silent() {
-                        return Err(format!("zone {zone} takes no requests, and nothing happens"));
+                        return Err(format!(
+                            "zone {zone} takes no requests, and nothing happens"
+                        ));
                     }
                 }
             }
