@@ -7,6 +7,7 @@
 //! mini-buckets within a cache line ("Vector Quotient Filters", 2021); chapter codes beside the remainders, and
 //! buckets that grow, are this index's own.
 
+use super::codes::Codes;
 use super::lines::{Line, LINE_WORDS};
 use super::select::select;
 use super::shape::{BucketLayout, Tag, STRIDE_MAXIMUM};
@@ -43,64 +44,94 @@ fn position(bit: usize) -> (usize, u32) {
     (bit / 64, (bit % 64) as u32)
 }
 
-/// The `bits` lowest bits.
+/// The `bits` lowest bits, of which there must be fewer than 64.
 #[inline]
 fn low(bits: u32) -> u64 {
     (1u64 << (bits & 63)).wrapping_sub(1)
 }
 
-/// A bucket where it lies, for reading.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    lines: &'a [Line],
-    layout: &'a BucketLayout,
-    /// Its first word.
-    start: usize,
+/// The `bits` lowest bits, all if there are 64 or more.
+#[inline]
+fn low_or_all(bits: usize) -> u64 {
+    if bits < 64 {
+        // CAST: below 64.
+        low(bits as u32)
+    } else {
+        u64::MAX
+    }
 }
 
-impl<'a> View<'a> {
-    #[inline]
-    pub(super) fn new(lines: &'a [Line], layout: &'a BucketLayout, bucket: usize) -> Self {
-        Self {
-            lines,
-            layout,
-            start: bucket.wrapping_mul(layout.stride),
+/// The words of a bucket; those behind its stride are zero.
+pub(super) type Words = [u64; STRIDE_MAXIMUM];
+
+/// The bits from `bit` on. Behind the last word begins the first one again; no entry has bits there.
+#[inline]
+fn bits(words: &Words, bit: usize) -> u64 {
+    let (word, shift) = position(bit);
+    let next = words[(word + 1) % STRIDE_MAXIMUM];
+    words[word % STRIDE_MAXIMUM] >> shift | next << 1 << (63 - shift)
+}
+
+/// The bits of an entry.
+#[inline]
+fn entry(words: &Words, layout: &BucketLayout, entry: usize) -> u64 {
+    let at = layout.entries_at + entry.wrapping_mul(layout.entry_bits);
+    // CAST: at most 40.
+    bits(words, at) & low(layout.entry_bits as u32)
+}
+
+/// Calls `found` with the code of each entry of this tag.
+#[inline]
+pub(super) fn find(words: &Words, layout: &BucketLayout, tag: Tag, found: &mut impl FnMut(u64)) {
+    let run = run(words[0], tag.mini_bucket);
+    let at = layout
+        .entries_at
+        .wrapping_add(run.entry.wrapping_mul(layout.entry_bits));
+    // Nearly every run fits into a word, and is compared with the tag as a whole: a remainder that agrees leaves zeros,
+    // which do not carry into the lane's highest bit.
+    let lanes = &layout.lanes;
+    // CAST: at most 16.
+    let wanted = lanes
+        .ones
+        .wrapping_mul(tag.remainder.wrapping_shl(layout.code_bits as u32));
+    let other = (bits(words, at) ^ wanted) & lanes.remainders;
+    let carried = (other & !lanes.highs).wrapping_add(lanes.carries) | other;
+    let there = low_or_all(run.length.wrapping_mul(layout.entry_bits));
+    if !carried & lanes.highs & there != 0 || run.length > lanes.count {
+        find_each(words, layout, run, tag, found);
+    }
+}
+
+/// The same, one entry after another.
+#[cold]
+fn find_each(
+    words: &Words,
+    layout: &BucketLayout,
+    run: Run,
+    tag: Tag,
+    found: &mut impl FnMut(u64),
+) {
+    for index in 0..run.length.min(layout.slots) {
+        let entry = entry(words, layout, run.entry.wrapping_add(index));
+        if entry >> layout.code_bits == tag.remainder {
+            // CAST: at most 16.
+            found(entry & low(layout.code_bits as u32));
         }
     }
+}
 
-    #[inline]
-    fn word(&self, index: usize) -> u64 {
-        let at = self.start.wrapping_add(index);
-        self.lines
-            .get(at / LINE_WORDS)
-            .map_or(0, |line| line.0[at % LINE_WORDS])
-    }
+/// A word of a segment's lines.
+#[inline]
+fn word(lines: &[Line], at: usize) -> u64 {
+    lines
+        .get(at / LINE_WORDS)
+        .map_or(0, |line| line.0[at % LINE_WORDS])
+}
 
-    /// The first word, with the bitmap. Without memory it is zero, which has no entries.
-    #[inline]
-    pub(super) fn head(&self) -> u64 {
-        self.word(0)
-    }
-
-    /// Calls `found` with the code of each entry of this tag.
-    #[inline]
-    pub(super) fn find(&self, head: u64, tag: Tag, mut found: impl FnMut(u64)) {
-        let run = run(head, tag.mini_bucket);
-        let mut bit = self.layout.entries_at + run.entry.wrapping_mul(self.layout.entry_bits);
-        // A bucket without memory reads as zero, and as an endless run.
-        for _ in 0..run.length.min(self.layout.slots) {
-            let (word, shift) = position(bit);
-            let next = (word + 1).min(self.layout.stride - 1);
-            let bits = self.word(word) >> shift | self.word(next) << 1 << (63 - shift);
-            // CAST: at most 40.
-            let entry = bits & low(self.layout.entry_bits as u32);
-            if entry >> self.layout.code_bits == tag.remainder {
-                // CAST: at most 16.
-                found(entry & low(self.layout.code_bits as u32));
-            }
-            bit = bit.wrapping_add(self.layout.entry_bits);
-        }
-    }
+/// The first word of a bucket, with the bitmap; zero if there is no such bucket.
+#[inline]
+pub(super) fn head(lines: &[Line], layout: &BucketLayout, bucket: usize) -> u64 {
+    word(lines, bucket.wrapping_mul(layout.stride))
 }
 
 /// An entry found: where, and the code.
@@ -113,10 +144,22 @@ pub(super) struct Found {
     pub(super) code: u64,
 }
 
+/// The bits of word `index` at or behind bit `shift` of word `first`.
+#[inline]
+fn reach(index: usize, first: usize, shift: u32) -> u64 {
+    if index > first {
+        u64::MAX
+    } else if index == first {
+        !low(shift)
+    } else {
+        0
+    }
+}
+
 /// A bucket taken out to be changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bucket {
-    pub(super) words: [u64; STRIDE_MAXIMUM],
+    pub(super) words: Words,
 }
 
 impl Bucket {
@@ -130,15 +173,15 @@ impl Bucket {
 
     #[inline]
     pub(super) fn read(lines: &[Line], layout: &BucketLayout, bucket: usize) -> Self {
-        let view = View::new(lines, layout, bucket);
         let mut words = [0; STRIDE_MAXIMUM];
         if layout.stride == LINE_WORDS {
             if let Some(line) = lines.get(bucket) {
                 words = line.0;
             }
         } else {
-            for (index, word) in words.iter_mut().take(layout.stride).enumerate() {
-                *word = view.word(index);
+            let start = bucket.wrapping_mul(layout.stride);
+            for (index, target) in words.iter_mut().take(layout.stride).enumerate() {
+                *target = word(lines, start.wrapping_add(index));
             }
         }
         Self { words }
@@ -174,22 +217,11 @@ impl Bucket {
         count(self.words[0], layout)
     }
 
-    /// The bits of an entry.
-    #[inline]
-    fn entry(&self, layout: &BucketLayout, entry: usize) -> u64 {
-        let (word, shift) = position(layout.entries_at + entry.wrapping_mul(layout.entry_bits));
-        let next = self.words[(word + 1) % STRIDE_MAXIMUM];
-        // Behind the last word begins the first one again: none of its bits are of an entry that ends in the last one.
-        let bits = self.words[word % STRIDE_MAXIMUM] >> shift | next << 1 << (63 - shift);
-        // CAST: at most 40.
-        bits & low(layout.entry_bits as u32)
-    }
-
     /// The code of an entry.
     #[inline]
     pub(super) fn code(&self, layout: &BucketLayout, entry: usize) -> u64 {
         // CAST: at most 16.
-        self.entry(layout, entry) & low(layout.code_bits as u32)
+        self::entry(&self.words, layout, entry) & low(layout.code_bits as u32)
     }
 
     /// Every entry, in the order in which they lie.
@@ -204,7 +236,7 @@ impl Bucket {
             // CAST: at most 64.
             let bit = (zeros != 0).then_some(zeros.trailing_zeros() as usize)?;
             zeros &= zeros - 1;
-            let bits = self.entry(layout, entry);
+            let bits = self::entry(&self.words, layout, entry);
             Some(Found {
                 entry,
                 bit,
@@ -224,7 +256,7 @@ impl Bucket {
         let run = run(self.words[0], tag.mini_bucket);
         let wanted = tag.remainder << layout.code_bits | code;
         (0..run.length.min(layout.slots))
-            .find(|index| self.entry(layout, run.entry.wrapping_add(*index)) == wanted)
+            .find(|index| entry(&self.words, layout, run.entry.wrapping_add(*index)) == wanted)
             .map(|index| Found {
                 entry: run.entry.wrapping_add(index),
                 bit: run.bit.wrapping_add(index),
@@ -241,48 +273,46 @@ impl Bucket {
         // CAST: below 64.
         let below = low(run.bit as u32);
         let bitmap = bitmap & below | (bitmap & !below) << 1;
-        let entry = tag.remainder << layout.code_bits | code;
-        let (at, shift) = position(layout.entries_at + run.entry.wrapping_mul(layout.entry_bits));
-        let at = at % STRIDE_MAXIMUM;
+        let at = layout.entries_at + run.entry.wrapping_mul(layout.entry_bits);
+        let (first, shift) = position(at);
         // CAST: at most 40.
         let bits = layout.entry_bits as u32;
-        let kept = self.words[at] & low(shift);
-        let mut carry = self.words[at] & !low(shift);
-        self.words[at] = kept | carry << bits | entry << shift;
-        let mut spill = entry >> 1 >> (63 - shift);
-        for word in self.words.iter_mut().take(layout.stride).skip(at + 1) {
-            let old = *word;
-            *word = old << bits | carry >> (64 - bits) | spill;
-            (carry, spill) = (old, 0);
+        // What lies at the place and behind it moves up. Every word goes the same way, moved or not, since a loop that
+        // begins where the entry is would be mispredicted each time.
+        let mut carry = 0u64;
+        for (index, word) in self.words.iter_mut().enumerate() {
+            let moving = *word & reach(index, first, shift);
+            *word = *word ^ moving
+                | moving.wrapping_shl(bits)
+                | carry.wrapping_shr(64u32.wrapping_sub(bits));
+            carry = moving;
         }
-        // CAST: at most 63.
-        let mask = low(layout.entries_at as u32);
-        self.words[0] = self.words[0] & !mask | bitmap & mask;
+        let entry = tag.remainder.wrapping_shl(layout.code_bits as u32) | code;
+        self.words[first % STRIDE_MAXIMUM] |= entry << shift;
+        // Nothing is left of an entry that ends with the last word.
+        self.words[(first + 1) % STRIDE_MAXIMUM] |= entry >> 1 >> (63 - shift);
+        self.words[0] = self.words[0] & !bitmap_mask(layout) | bitmap & bitmap_mask(layout);
     }
 
     /// Takes an entry away.
+    #[inline]
     pub(super) fn remove(&mut self, layout: &BucketLayout, entry: usize, bit: usize) {
         let bitmap = self.bitmap(layout);
         // CAST: below 64.
         let below = low(bit as u32);
         let bitmap = bitmap & below | bitmap >> 1 & !below;
-        let (at, shift) = position(layout.entries_at + entry.wrapping_mul(layout.entry_bits));
-        let at = at % STRIDE_MAXIMUM;
+        let at = layout.entries_at + entry.wrapping_mul(layout.entry_bits);
         // CAST: at most 40.
         let bits = layout.entry_bits as u32;
-        let kept = self.words[at] & low(shift);
-        for index in at..layout.stride {
-            let next = match index + 1 {
-                STRIDE_MAXIMUM.. => 0,
-                next => self.words[next],
-            };
-            let word = &mut self.words[index % STRIDE_MAXIMUM];
-            *word = *word >> bits | next << (64 - bits);
+        let (first, shift) = position(at);
+        let mut above = 0u64;
+        for (index, word) in self.words.iter_mut().enumerate().rev() {
+            let moving = reach(index, first, shift);
+            let moved = word.wrapping_shr(bits) | above.wrapping_shl(64u32.wrapping_sub(bits));
+            above = *word;
+            *word = *word & !moving | moved & moving;
         }
-        self.words[at] = self.words[at] & !low(shift) | kept;
-        // CAST: at most 63.
-        let mask = low(layout.entries_at as u32);
-        self.words[0] = self.words[0] & !mask | bitmap & mask;
+        self.words[0] = self.words[0] & !bitmap_mask(layout) | bitmap & bitmap_mask(layout);
     }
 
     /// Gives an entry another code.
@@ -299,26 +329,36 @@ impl Bucket {
         }
     }
 
-    /// Takes away every entry that `keep` refuses by its code; tells `dropped` of each code.
+    /// Takes away every entry of a chapter that is not live; tells `dropped` of each code.
     #[inline]
-    pub(super) fn retain(
+    pub(super) fn purge(
         &mut self,
         layout: &BucketLayout,
-        keep: impl Fn(u64) -> bool,
+        codes: &Codes,
         mut dropped: impl FnMut(u64),
-    ) -> bool {
-        let before = self.count(layout);
-        let mut changed = false;
-        for entry in (0..before).rev() {
-            let code = self.code(layout, entry);
-            if !keep(code) {
-                let bit = select(!self.words[0], entry);
-                self.remove(layout, entry, bit);
-                dropped(code);
-                changed = true;
+    ) {
+        let lanes = &layout.lanes;
+        let (to_age, to_limit) = codes.ages();
+        let to_age = lanes.ones.wrapping_mul(to_age);
+        let to_limit = lanes.ones.wrapping_mul(to_limit);
+        let mut count = self.count(layout);
+        let mut first = 0;
+        while first < count {
+            let bits = bits(&self.words, layout.entries_at + first * layout.entry_bits);
+            let ages = (bits & lanes.codes).wrapping_add(to_age) & lanes.codes;
+            let old = ages.wrapping_add(to_limit)
+                & lanes.ones << layout.code_bits
+                & low_or_all((count - first) * layout.entry_bits);
+            if old == 0 {
+                first += lanes.count;
+                continue;
             }
+            // CAST: at most 63.
+            let entry = first + old.trailing_zeros() as usize / layout.entry_bits;
+            dropped(self.code(layout, entry));
+            self.remove(layout, entry, select(!self.words[0], entry));
+            count -= 1;
         }
-        changed
     }
 
     /// The same entries in buckets of more words.
@@ -327,7 +367,7 @@ impl Bucket {
         let bits = to.entries_at.wrapping_sub(from.entries_at) as u32 & 63;
         let bitmap = self.bitmap(from);
         let mut words = [0; STRIDE_MAXIMUM];
-        let mut carry = 0;
+        let mut carry = 0u64;
         for (index, word) in words.iter_mut().enumerate() {
             let old = match index {
                 0 => self.words[0] & !bitmap_mask(from),

@@ -56,12 +56,6 @@ impl Codes {
         chapter.0 & self.mask
     }
 
-    /// Whether an entry with this code is in the window.
-    #[inline]
-    pub(super) fn is_live(&self, code: u64) -> bool {
-        code.wrapping_sub(self.window.oldest.0) & self.mask < self.span
-    }
-
     /// The live chapter with this code.
     #[inline]
     pub(super) fn chapter(&self, code: u64) -> Option<Chapter> {
@@ -69,9 +63,28 @@ impl Codes {
         (age < self.span).then(|| Chapter(self.window.oldest.0.wrapping_add(age)))
     }
 
-    /// The chapter with this code that is `last` or, of those before it, the nearest.
-    pub(super) fn chapter_until(&self, code: u64, last: Chapter) -> Option<Chapter> {
-        let before = last.0.wrapping_sub(code) & self.mask;
-        last.0.checked_sub(before).map(Chapter)
+    /// The codes of entries that were written when `newest` was the newest chapter; none if that is a later one than
+    /// is known.
+    pub(super) fn until(&self, newest: Chapter) -> Option<Self> {
+        let window = Window {
+            oldest: self.window.oldest,
+            newest,
+        };
+        (newest <= self.window.newest).then(|| Self {
+            window,
+            mask: self.mask,
+            span: window.chapters(),
+        })
+    }
+
+    /// What to add to a code so that its lower bits are the age within the window, and what to add to an age so that
+    /// it overflows these bits if it is too great.
+    #[inline]
+    pub(super) fn ages(&self) -> (u64, u64) {
+        let oldest = self.window.oldest.0 & self.mask;
+        (
+            (self.mask + 1 - oldest) & self.mask,
+            (self.mask + 1).saturating_sub(self.span),
+        )
     }
 }

@@ -43,6 +43,8 @@ pub enum Damage {
     Bucket(u32),
     /// The number of entries is another than it says.
     Entries,
+    /// It has chapters that are later than the newest one.
+    Mark,
 }
 
 impl fmt::Display for Damage {
@@ -51,6 +53,7 @@ impl fmt::Display for Damage {
             Damage::Shape => write!(out, "of an index of another shape"),
             Damage::Length => write!(out, "of the wrong length"),
             Damage::Bucket(bucket) => write!(out, "damaged in bucket {bucket}"),
+            Damage::Mark => write!(out, "newer than the newest chapter"),
             Damage::Entries => write!(out, "damaged, its number of entries is wrong"),
         }
     }
@@ -108,8 +111,8 @@ impl Segment {
         Some(length)
     }
 
-    /// The segment of an image in which all chapters until `mark` are. Entries of chapters that have expired since, or
-    /// are unknown, are left out. Nothing is counted yet.
+    /// The segment of an image in which all chapters until `mark` are. Entries of chapters that have expired since are
+    /// left out. Nothing is counted yet.
     pub(super) fn read_image(
         shape: &Shape,
         codes: &Codes,
@@ -119,8 +122,8 @@ impl Segment {
     ) -> Result<Self, LoadError> {
         let (stride, entries, words) = split(shape, image).map_err(LoadError::Damage)?;
         let layout = shape.layout(stride);
-        let window = codes.window();
-        let mut segment = Self::empty(shape, stride, window.oldest, flags)?;
+        let known = codes.until(mark).ok_or(LoadError::Damage(Damage::Mark))?;
+        let mut segment = Self::empty(shape, stride, codes.window().oldest, flags)?;
         let (mut stored, mut kept) = (0, 0);
         for (number, bytes) in words.chunks_exact(stride * WORD_BYTES).enumerate() {
             let mut bucket = Bucket {
@@ -137,12 +140,7 @@ impl Segment {
                 return Err(LoadError::Damage(Damage::Bucket(number as u32)));
             }
             stored += bucket.count(layout) as u64;
-            let live = |code| {
-                codes
-                    .chapter_until(code, mark)
-                    .is_some_and(|chapter| window.contains(chapter))
-            };
-            bucket.retain(layout, live, |_| {});
+            bucket.purge(layout, &known, |_| {});
             kept += bucket.count(layout) as u64;
             segment.write(layout, number, &bucket);
         }

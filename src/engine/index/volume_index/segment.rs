@@ -2,7 +2,7 @@
 
 //! A segment: buckets in pairs of which a name may use either.
 
-use super::bucket::{count, Bucket, View};
+use super::bucket::{count, find, head, Bucket};
 use super::candidates::Candidates;
 use super::codes::Codes;
 use super::lines::{Line, Lines, LINE_WORDS};
@@ -88,10 +88,17 @@ impl Segment {
     /// Reads a word of both buckets of a place.
     #[inline]
     pub(super) fn touch(&self, shape: &Shape, place: &Place) -> u64 {
-        let layout = shape.layout(self.stride);
+        let (first, second) = self.heads(shape.layout(self.stride), place);
+        first ^ second
+    }
+
+    #[inline]
+    fn heads(&self, layout: &BucketLayout, place: &Place) -> (u64, u64) {
         let lines = self.lines.as_slice();
-        let first = View::new(lines, layout, place.first).head();
-        first ^ View::new(lines, layout, place.second).head()
+        (
+            head(lines, layout, place.first),
+            head(lines, layout, place.second),
+        )
     }
 
     /// The live chapters with an entry of this tag.
@@ -99,15 +106,22 @@ impl Segment {
     pub(super) fn candidates(&self, shape: &Shape, codes: &Codes, place: &Place) -> Candidates {
         let layout = shape.layout(self.stride);
         let lines = self.lines.as_slice();
-        let first = View::new(lines, layout, place.first);
-        let second = View::new(lines, layout, place.second);
         let mut candidates = Candidates::NONE;
-        for view in [first, second] {
-            view.find(view.head(), place.tag, |code| {
-                if let Some(chapter) = codes.chapter(code) {
-                    candidates.add(chapter);
-                }
-            });
+        let mut add = |code| {
+            if let Some(chapter) = codes.chapter(code) {
+                candidates.add(chapter);
+            }
+        };
+        if layout.stride == LINE_WORDS {
+            if let (Some(first), Some(second)) = (lines.get(place.first), lines.get(place.second)) {
+                find(&first.0, layout, place.tag, &mut add);
+                find(&second.0, layout, place.tag, &mut add);
+            }
+        } else {
+            let first = self.read(layout, place.first);
+            let second = self.read(layout, place.second);
+            find(&first.words, layout, place.tag, &mut add);
+            find(&second.words, layout, place.tag, &mut add);
         }
         candidates
     }
@@ -122,24 +136,15 @@ impl Segment {
         code: u64,
     ) -> bool {
         let layout = shape.layout(self.stride);
-        let lines = self.lines.as_slice();
-        let first = count(View::new(lines, layout, place.first).head(), layout);
-        let second = count(View::new(lines, layout, place.second).head(), layout);
+        let (first, second) = self.heads(layout, place);
+        let (first, second) = (count(first, layout), count(second, layout));
         let mut bucket = if first <= second {
             place.first
         } else {
             place.second
         };
         if first.min(second) >= layout.slots {
-            let both = [place.first, place.second];
-            let mut looks = LOOKS_MAXIMUM;
-            let mut free = |segment: &mut Self, depth| {
-                both.into_iter().find(|bucket| {
-                    segment.make_room(shape, codes, tally, *bucket, depth, &mut looks)
-                })
-            };
-            let found = (0..3).find_map(|depth| free(self, depth));
-            match found {
+            match self.room_for(shape, codes, tally, place) {
                 Some(found) => bucket = found,
                 None => return false,
             }
@@ -150,6 +155,22 @@ impl Segment {
         self.entries += 1;
         tally.add(code);
         true
+    }
+
+    /// Makes room in one of the buckets of a place, and says in which.
+    fn room_for(
+        &mut self,
+        shape: &Shape,
+        codes: &Codes,
+        tally: &mut Tally,
+        place: &Place,
+    ) -> Option<usize> {
+        let mut looks = LOOKS_MAXIMUM;
+        (0..3).find_map(|depth| {
+            [place.first, place.second]
+                .into_iter()
+                .find(|bucket| self.make_room(shape, codes, tally, *bucket, depth, &mut looks))
+        })
     }
 
     /// Whether a bucket has room, after a purge or, at a depth above 0, after an entry has gone to its other bucket.
@@ -167,7 +188,7 @@ impl Segment {
         };
         *looks = left;
         let layout = shape.layout(self.stride);
-        let head = View::new(self.lines.as_slice(), layout, bucket).head();
+        let head = head(self.lines.as_slice(), layout, bucket);
         if count(head, layout) < layout.slots || self.purge(layout, codes, tally, bucket) {
             return true;
         }
@@ -264,14 +285,10 @@ impl Segment {
     ) -> bool {
         let mut content = self.read(layout, bucket);
         let mut purged = 0;
-        content.retain(
-            layout,
-            |code| codes.is_live(code),
-            |code| {
-                tally.take(code, false);
-                purged += 1;
-            },
-        );
+        content.purge(layout, codes, |code| {
+            tally.take(code, false);
+            purged += 1;
+        });
         if purged != 0 {
             self.write(layout, bucket, &content);
             self.entries = self.entries.saturating_sub(purged);

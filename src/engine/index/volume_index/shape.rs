@@ -31,6 +31,24 @@ pub(super) struct BucketLayout {
     pub(super) entries_at: usize,
     pub(super) entry_bits: usize,
     pub(super) code_bits: usize,
+    pub(super) lanes: Lanes,
+}
+
+/// Several entries side by side in a word, for work on all of them at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Lanes {
+    /// How many fit.
+    pub(super) count: usize,
+    /// The lowest bit of each.
+    pub(super) ones: u64,
+    /// The highest bit of each.
+    pub(super) highs: u64,
+    /// The codes.
+    pub(super) codes: u64,
+    /// The remainders.
+    pub(super) remainders: u64,
+    /// What carries any remainder but zero into the highest bit.
+    pub(super) carries: u64,
 }
 
 /// Where a name belongs.
@@ -51,6 +69,26 @@ pub(super) struct Tag {
     pub(super) remainder: u64,
 }
 
+impl Tag {
+    /// The tag with this number.
+    #[inline]
+    fn from_number(number: u64, remainder_bits: u32) -> Self {
+        // CAST: below the number of mini-buckets.
+        let mini_bucket = number.wrapping_shr(remainder_bits) as usize;
+        let remainder = number ^ (mini_bucket as u64).wrapping_shl(remainder_bits);
+        Self {
+            mini_bucket,
+            remainder,
+        }
+    }
+
+    /// The number of the tag: tags in the order of their numbers are in the order of their keys.
+    #[inline]
+    fn number(self, remainder_bits: u32) -> u64 {
+        (self.mini_bucket as u64).wrapping_shl(remainder_bits) | self.remainder
+    }
+}
+
 /// How a volume index is divided; the same for all zones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shape {
@@ -59,6 +97,10 @@ pub struct Shape {
     code_bits: u32,
     remainder_bits: u32,
     mini_buckets: u32,
+    /// How many tags there are.
+    tags: u64,
+    /// Buckets that can be an entry's other bucket.
+    distances: u64,
     /// By words of a bucket, from 1 on.
     layouts: [BucketLayout; STRIDE_MAXIMUM],
 }
@@ -84,6 +126,8 @@ impl Shape {
             code_bits,
             remainder_bits,
             mini_buckets,
+            tags: u64::from(mini_buckets) << remainder_bits,
+            distances: (1 << bucket_bits) - 1,
             layouts,
         })
     }
@@ -142,16 +186,11 @@ impl Shape {
         let product = u128::from(key) * u128::from(self.segments);
         // CAST: the upper half is below the number of segments; the lower half is what is left of the key.
         let (segment, rest) = ((product >> 64) as u32, product as u64);
-        // CAST: below the number of buckets, which is at most 1024.
-        let first = (rest >> (64 - self.bucket_bits)) as usize;
-        let tags = u64::from(self.mini_buckets) << self.remainder_bits;
-        // CAST: a product of 64 bits each has an upper half of 64 bits.
-        let number = (u128::from(rest << self.bucket_bits) * u128::from(tags) >> 64) as u64;
-        let tag = Tag {
-            // CAST: below the number of mini-buckets.
-            mini_bucket: (number >> self.remainder_bits) as usize,
-            remainder: number & ((1 << self.remainder_bits) - 1),
-        };
+        // CAST: the topmost bits, at most 10.
+        let first = (rest >> 1).wrapping_shr(63 - self.bucket_bits) as usize;
+        let tags = u128::from(rest.wrapping_shl(self.bucket_bits)) * u128::from(self.tags);
+        // CAST: the upper half, which is below the number of tags.
+        let tag = Tag::from_number((tags >> 64) as u64, self.remainder_bits);
         Place {
             segment: Segment(segment),
             first,
@@ -163,11 +202,13 @@ impl Shape {
     /// The bucket where an entry of this bucket may lie instead. It follows from what the bucket keeps, and leads back.
     #[inline]
     pub(super) fn other_bucket(&self, bucket: usize, tag: Tag) -> usize {
-        let number = (tag.mini_bucket as u64) << self.remainder_bits | tag.remainder;
         // The odd number is the golden ratio's fraction of 2^64, the usual multiplier of Fibonacci hashing.
-        let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let hash = tag
+            .number(self.remainder_bits)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 32;
         // From 1 to the number of buckets less 1, so that the two buckets differ.
-        let distance = 1 + (hash * ((1 << self.bucket_bits) - 1) >> 32);
+        let distance = 1 + (hash.wrapping_mul(self.distances) >> 32);
         // CAST: below the number of buckets.
         bucket ^ distance as usize
     }
@@ -247,5 +288,21 @@ fn bucket_layout(
         entries_at: mini_buckets + slots,
         entry_bits,
         code_bits: code_bits as usize,
+        lanes: lanes(entry_bits, code_bits),
+    }
+}
+
+fn lanes(entry_bits: usize, code_bits: u32) -> Lanes {
+    let count = 64 / entry_bits;
+    let ones = (0..count).fold(0, |ones, lane| ones | 1 << (lane * entry_bits));
+    let highs = ones << (entry_bits - 1);
+    let codes = ones * ((1 << code_bits) - 1);
+    Lanes {
+        count,
+        ones,
+        highs,
+        codes,
+        remainders: highs | (highs - ones) & !codes,
+        carries: highs - (ones << code_bits),
     }
 }

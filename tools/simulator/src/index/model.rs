@@ -146,7 +146,9 @@ impl Model {
         };
         if let Some(data) = change {
             history.is_uncertain = false;
-            history.records.retain(|record| record.chapter < open);
+            history
+                .records
+                .retain(|record| record.chapter < open || record.data.is_none());
             history.records.push(Record {
                 data,
                 chapter: open,

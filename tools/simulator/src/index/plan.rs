@@ -136,8 +136,8 @@ impl Plan {
 
     fn ask(&mut self) {
         let name = self.name();
-        let kind = match self.random.below(10) {
-            0..=3 => RequestKind::Post(self.world().model.new_data(name)),
+        let kind = match self.random.below(12) {
+            0..=3 | 10..=11 => RequestKind::Post(self.world().model.new_data(name)),
             4..=5 => RequestKind::Update(self.world().model.new_data(name)),
             6 => RequestKind::Query,
             7..=8 => RequestKind::Peek,
@@ -155,10 +155,10 @@ impl Plan {
             9 if self.faults.bad_writes => self.break_disk(),
             10..=12 => self.settle(),
             _ => {
-                for _ in 0..self.random.below(60) {
+                for _ in 0..self.random.below(400) {
                     self.ask();
                 }
-                for _ in 0..self.random.below(200) {
+                for _ in 0..self.random.below(1000) {
                     let Self { world, random, .. } = self;
                     if !world.as_mut().expect("one").step(random)? {
                         break;
@@ -286,6 +286,11 @@ impl Plan {
             new.resume(random.one_in(2));
         }
         new.run(random)?;
+        if new.opened == Some(Err(OpenError::Storage)) && new.bad_reads != 0 {
+            // Neither superblock could be read.
+            *world = Some(new);
+            return self.reopen(true);
+        }
         let Some(Ok(opened)) = new.opened else {
             return Err(format!("opening ended with {:?}", new.opened));
         };
