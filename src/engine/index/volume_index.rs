@@ -350,7 +350,7 @@ impl VolumeIndex {
             .filter(|(chapter, _)| window.contains(*chapter));
         let more = newer.clone().map(|(_, keys)| keys.len() as u64).sum();
         let stride = growth::stride_with(&self.shape, number, &content, more);
-        if stride > content.stride() {
+        if more != 0 && stride > content.stride() {
             content.grow(&self.shape, stride, flags)?;
         }
         content.count_entries(&self.shape, &mut self.tally);

@@ -176,8 +176,12 @@ impl Shape {
 
     /// The smallest key of a segment; none for the segment behind the last one.
     pub fn first_key(&self, segment: Segment) -> Option<u64> {
-        let start = (u128::from(segment.0) << 64).div_ceil(u128::from(self.segments.max(1)));
-        u64::try_from(start).ok()
+        let segments = u64::from(self.segments.max(1));
+        // The segment's number times 2^64, divided in two steps of 32 bits: the kernel cannot divide 128 bits.
+        let high = u64::from(segment.0) << 32;
+        let low = (high % segments) << 32;
+        let start = (high / segments) << 32 | low / segments;
+        (segment.0 < self.segments).then(|| start + u64::from(low % segments != 0))
     }
 
     /// Where a name with this key belongs. Segment, first bucket and tag together grow with the key.

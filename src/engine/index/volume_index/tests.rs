@@ -3,6 +3,12 @@
 //! The volume index against plain models.
 
 mod basic;
+mod buckets;
+mod images;
+mod model;
+mod operations;
+mod shapes;
+mod tails;
 
 use super::{Shape, Tail, VolumeIndex};
 use crate::engine::index::units::{Chapter, Segment, Window};
