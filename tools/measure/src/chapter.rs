@@ -144,6 +144,23 @@ fn run(geometry: &Geometry, count: usize, round: u64, best: &mut Best) -> Result
     if records != count as u64 {
         return Err(format!("{records} of {count} records are on pages"));
     }
+    // A page whose cache lines a search has just used.
+    let page = RecordPage::of_checked(&pages[3]);
+    let on_page: Vec<Name> = page.records().map(|(name, _)| name).collect();
+    let searches = on_page.len() * BATCH;
+    let found = best.measure("find in a page in cache", searches, || {
+        let mut found = 0;
+        for round in 0..BATCH {
+            for index in 0..on_page.len() {
+                let name = on_page[(index * 61 + round) % on_page.len()];
+                found += usize::from(page.find(black_box(name)).is_some());
+            }
+        }
+        found
+    });
+    if found != searches {
+        return Err(format!("{found} of {searches} names were found"));
+    }
     let found = best.measure("bound, check and find in a page, a record", count, || {
         find_in_pages(&bounds, &pages, &asked, Some(crc32c::crc32c))
     });

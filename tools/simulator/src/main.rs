@@ -81,7 +81,9 @@ fn main() -> ExitCode {
         (_, Some(seed), _) => one_index_seed(&options, seed),
         (_, None, Some(seconds)) => index_part(&options, seconds),
         (Some(seed), None, None) => one_seed(&options, seed),
-        (None, None, None) => exhaustive_part(&options).and_then(|()| random_part(&options)),
+        (None, None, None) => exhaustive_part(&options)
+            .and_then(|()| random_part(&options))
+            .and_then(|()| index_part(&options, options.seconds)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

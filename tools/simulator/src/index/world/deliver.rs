@@ -222,7 +222,7 @@ impl World {
         match io.kind {
             IoKind::Read { block, blocks } => {
                 if let Some(memory) = &mut io.memory {
-                    if self.disk.read(block, blocks, memory).is_err() {
+                    if !self.disk.read(block, blocks, memory) {
                         result = Err(ErrorClass::Media);
                     }
                 }
