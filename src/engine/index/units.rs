@@ -10,6 +10,10 @@ pub struct Pbn(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Chapter(pub u64);
 
+/// The lower bits of a chapter's number: enough to tell apart those that the volume index may speak of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChapterCode(pub u16);
+
 /// A record page of a chapter, counted from 0 in the order of the names.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Page(pub u32);
@@ -38,10 +42,35 @@ impl Chapter {
         Self(self.0.saturating_add(1))
     }
 
+    /// The code of `bits` bits, at most 14.
+    pub fn code(self, bits: u32) -> ChapterCode {
+        // CAST: below the limit.
+        ChapterCode((self.0 & mask(bits)) as u16)
+    }
+
+    /// The newest chapter up to this one that has a code of `bits` bits; none before the first.
+    pub fn newest_with(self, code: ChapterCode, bits: u32) -> Option<Self> {
+        let age = self.0.wrapping_sub(u64::from(code.0)) & mask(bits);
+        self.0
+            .checked_sub(age)
+            .filter(|chapter| *chapter >= Self::FIRST.0)
+            .map(Self)
+    }
+
     /// The slot, of `slots`, where the chapter lies on the disk.
     pub fn slot(self, slots: u64) -> u64 {
         self.0.checked_rem(slots).unwrap_or(0)
     }
+}
+
+/// The lowest `bits` bits, at most as many as codes have.
+fn mask(bits: u32) -> u64 {
+    (1u64 << bits.min(63)).min(u64::from(ChapterCode::LIMIT)) - 1
+}
+
+impl ChapterCode {
+    /// Codes are below this.
+    pub const LIMIT: u16 = 1 << 14;
 }
 
 /// The chapters that are searched: from the oldest that has not expired to the newest that is closed.

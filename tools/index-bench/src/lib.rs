@@ -5,4 +5,5 @@
 pub mod clock;
 pub mod contender;
 pub mod measure;
+pub mod whole;
 pub mod workload;
