@@ -263,10 +263,11 @@ impl PageCache {
             };
             match self.slots.get_mut(index) {
                 Some(slot) if slot.state == State::Free => return Some(index),
-                Some(slot)
-                    if slot.state == State::Cached && core::mem::take(&mut slot.uses) == 0 =>
-                {
-                    return Some(index);
+                Some(slot) if slot.state == State::Cached => {
+                    let uses = core::mem::take(&mut slot.uses);
+                    if uses == 0 {
+                        return Some(index);
+                    }
                 }
                 _ => {}
             }
