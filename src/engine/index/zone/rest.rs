@@ -21,10 +21,11 @@ impl Zone {
     /// be closed.
     pub(super) fn rest_if_idle(&mut self, out: &mut impl FnMut(ZoneAction)) {
         let is_idle = self.parked.len() == 0
-            && (self.cache.reading() == 0 || cfg!(seeded_bug = "index_rests_while_reading"))
+            && self.cache.reading() == 0
             && self.sparse.reading().is_none()
             && self.loads.reading() == 0
             && (!self.is_filled || self.state == State::Failed);
+        let is_idle = is_idle || cfg!(seeded_bug = "index_rests_too_early");
         if !self.rest_is_owed || !is_idle {
             return;
         }

@@ -134,10 +134,12 @@ impl Model {
                 let is_newest = known.is_some_and(|record| record.data == Some(data));
                 let in_open = known.is_some_and(|record| record.chapter == open);
                 let is_misplaced = is_newest && in_open != (place == Place::Open);
-                let moved = history.records.iter().rev().skip(1);
+                let mut moved = history.records.iter().rev().skip(1);
+                let may_be_old =
+                    history.is_unknown_below || moved.any(|record| record.data == Some(data));
                 let verdict = if history.is_uncertain {
                     Verdict::Kept
-                } else if is_misplaced && !moved.clone().any(|record| record.data == Some(data)) {
+                } else if is_misplaced && !may_be_old {
                     return Err(format!(
                         "{request:?} found in {place:?}, open is {open:?}, {known:?}"
                     ));
