@@ -13,6 +13,7 @@
 //! | `slots` | which blocks of the spare are taken |
 //! | `metadata` | commits, checkpoints, formatting and loading |
 //! | `repair` | what is done with held requests, and what administrators order |
+//! | `index` | the deduplication index |
 //! | `health` | how the set is, in one word; when main counts as failing |
 //!
 //! Context: the shell holds the engine under a mutex and calls it from one work item. [`Lookup`] is shared and may
@@ -41,6 +42,7 @@ mod counters;
 mod event;
 pub mod format;
 mod health;
+pub mod index;
 mod lookup;
 mod metadata;
 mod notice;

@@ -6,7 +6,7 @@
 //! Nothing here performs I/O, so offline tools can use it as it stands. Documentation/format.md is the same in
 //! prose.
 
-mod bytes;
+pub(super) mod bytes;
 pub mod header;
 pub mod layout;
 pub mod record;

@@ -14,33 +14,33 @@ fn get<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 /// Writes raw bytes.
-pub(super) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+pub(in super::super) fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     if let Some(target) = bytes.get_mut(at..at.saturating_add(value.len())) {
         target.copy_from_slice(value);
     }
 }
 
 /// Reads one byte.
-pub(super) fn get_u8(bytes: &[u8], at: usize) -> u8 {
+pub(in super::super) fn get_u8(bytes: &[u8], at: usize) -> u8 {
     u8::from_le_bytes(get(bytes, at))
 }
 
 /// Reads a 16-bit number.
-pub(super) fn get_u16(bytes: &[u8], at: usize) -> u16 {
+pub(in super::super) fn get_u16(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes(get(bytes, at))
 }
 
 /// Reads a 32-bit number.
-pub(super) fn get_u32(bytes: &[u8], at: usize) -> u32 {
+pub(in super::super) fn get_u32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(get(bytes, at))
 }
 
 /// Reads a 64-bit number.
-pub(super) fn get_u64(bytes: &[u8], at: usize) -> u64 {
+pub(in super::super) fn get_u64(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(get(bytes, at))
 }
 
 /// Reads sixteen bytes.
-pub(super) fn get_uuid(bytes: &[u8], at: usize) -> [u8; 16] {
+pub(in super::super) fn get_uuid(bytes: &[u8], at: usize) -> [u8; 16] {
     get(bytes, at)
 }

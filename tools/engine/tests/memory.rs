@@ -24,8 +24,8 @@ fn a_million_remaps_cost_at_most_24_bytes_each() {
         max_requests: 64,
         jobs: 16,
     };
-    let engine = Engine::new(settings, crc32c::crc32c, GFP_KERNEL)
-        .unwrap_or_else(|error| panic!("{error}"));
+    let engine =
+        Engine::new(settings, crc32c::crc32c, GFP_KERNEL).unwrap_or_else(|error| panic!("{error}"));
     let bytes = engine.snapshot().memory_bytes;
     assert!(bytes <= 24 * ENTRIES_MAXIMUM, "{bytes} bytes");
 }

@@ -4,7 +4,7 @@
 
 mod kvec;
 
-pub use kvec::{KVVec, KVec, PushError, RemoveError};
+pub use kvec::{KVVec, KVec, PushError, RemoveError, VVec};
 
 use core::ops::{Deref, DerefMut};
 

@@ -7,7 +7,8 @@ pub mod barrier;
 pub mod interleave;
 
 use crate::alloc::{AllocError, Flags};
-use core::ops::Deref;
+use core::ops::{Deref, DerefMut};
+use core::pin::Pin;
 
 /// A reference-counted allocation.
 #[derive(Debug)]
@@ -17,6 +18,14 @@ impl<T> Arc<T> {
     /// Allocates memory and moves `value` into it.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
         Ok(Self(std::sync::Arc::new(value)))
+    }
+}
+
+impl<T: Unpin> Arc<T> {
+    /// The allocation for one owner, if this was the last reference; otherwise the reference is dropped.
+    pub fn into_unique_or_drop(this: Self) -> Option<Pin<UniqueArc<T>>> {
+        let value = std::sync::Arc::into_inner(this.0)?;
+        Some(Pin::new(UniqueArc(Box::new(value))))
     }
 }
 
@@ -31,5 +40,38 @@ impl<T> Deref for Arc<T> {
 
     fn deref(&self) -> &T {
         &self.0
+    }
+}
+
+impl<T> From<UniqueArc<T>> for Arc<T> {
+    fn from(unique: UniqueArc<T>) -> Self {
+        Self(std::sync::Arc::new(*unique.0))
+    }
+}
+
+/// An allocation that has one owner and can become an [`Arc`].
+///
+/// The kernel's keeps its place when it does; here the value moves, which only pinned ones would notice.
+#[derive(Debug)]
+pub struct UniqueArc<T>(Box<T>);
+
+impl<T> UniqueArc<T> {
+    /// Allocates memory and moves `value` into it.
+    pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
+        Ok(Self(Box::new(value)))
+    }
+}
+
+impl<T> Deref for UniqueArc<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for UniqueArc<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
     }
 }

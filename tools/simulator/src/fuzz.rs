@@ -5,6 +5,7 @@
 //! The fuzz targets in `tools/fuzz` only call these, so the tests here can run them on their seeds too.
 
 mod base;
+pub mod index_block;
 pub mod loader;
 mod patch;
 pub mod superblock;
@@ -55,11 +56,12 @@ fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{loader, superblock, table_block};
+    use super::{index_block, loader, superblock, table_block};
     use crate::rng::Rng;
+    use dm_spare_engine::index::format::Kind;
 
     /// Runs every seed, and each with some bytes changed so often.
-    fn seeds_and_neighbours(seeds: Vec<Vec<u8>>, target: fn(&[u8]), times: usize) {
+    fn seeds_and_neighbours(seeds: Vec<Vec<u8>>, target: impl Fn(&[u8]), times: usize) {
         let mut rng = Rng::new(1);
         for seed in seeds {
             target(&seed);
@@ -87,5 +89,14 @@ mod tests {
     #[test]
     fn images() {
         seeds_and_neighbours(loader::seeds(), loader::run, 2);
+    }
+
+    #[test]
+    fn index_blocks() {
+        for kind in Kind::ALL {
+            let seeds = index_block::seeds(kind);
+            assert!(!seeds.is_empty());
+            seeds_and_neighbours(seeds, |data| index_block::run(kind, data), 200);
+        }
     }
 }

@@ -11,6 +11,8 @@ pub mod disk;
 pub mod exhaustive;
 pub mod fuzz;
 pub mod image;
+pub mod index;
+pub mod index_samples;
 pub mod model;
 pub mod operation;
 pub mod random;

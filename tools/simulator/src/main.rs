@@ -4,7 +4,10 @@
 
 use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
+use dm_spare_simulator::index::{plan, world};
+use dm_spare_simulator::index_samples;
 use dm_spare_simulator::random::{self, shrink};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
@@ -34,8 +37,8 @@ struct Options {
     /// Only these steps of `--seed`, such as 3,9-12.
     #[arg(long, requires = "seed")]
     keep: Option<String>,
-    /// Prints everything that happens in the run of `--seed`.
-    #[arg(long, requires = "seed")]
+    /// Prints everything that happens in the run of `--seed` or `--index-seed`.
+    #[arg(long)]
     trace: bool,
     /// First seed of the random runs.
     #[arg(long, default_value_t = 1)]
@@ -46,6 +49,9 @@ struct Options {
     /// Leaves a failing run as long as it is.
     #[arg(long)]
     no_shrink: bool,
+    /// Writes one block of each kind of the index to this folder, and does nothing else.
+    #[arg(long, value_name = "FOLDER")]
+    index_samples: Option<PathBuf>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -53,6 +59,15 @@ struct Options {
     #[cfg(feature = "seeded-bugs")]
     #[arg(long)]
     seeded_bug: Option<String>,
+    /// Seconds of random runs of the deduplication index, instead of all else.
+    #[arg(long)]
+    index_seconds: Option<u64>,
+    /// Runs this one seed of the index and nothing else.
+    #[arg(long)]
+    index_seed: Option<u64>,
+    /// Steps of one random run of the index.
+    #[arg(long, default_value_t = 60)]
+    index_steps: u32,
 }
 
 fn main() -> ExitCode {
@@ -61,9 +76,22 @@ fn main() -> ExitCode {
     if let Some(name) = options.seeded_bug.clone() {
         kernel::seeded_bug::want(name);
     }
-    let result = match options.seed {
-        Some(seed) => one_seed(&options, seed),
-        None => exhaustive_part(&options).and_then(|()| random_part(&options)),
+    if let Some(folder) = &options.index_samples {
+        return match index_samples::write(folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cannot write to {}: {error}", folder.display());
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let result = match (options.seed, options.index_seed, options.index_seconds) {
+        (_, Some(seed), _) => one_index_seed(&options, seed),
+        (_, None, Some(seconds)) => index_part(&options, seconds),
+        (Some(seed), None, None) => one_seed(&options, seed),
+        (None, None, None) => exhaustive_part(&options)
+            .and_then(|()| random_part(&options))
+            .and_then(|()| index_part(&options, options.seconds)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -82,6 +110,57 @@ fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
     let tally = random::run(seed, &steps, options.trace)
         .map_err(|wrong| format!("seed {seed}: {wrong}"))?;
     println!("seed {seed}: {tally:?}");
+    Ok(())
+}
+
+fn one_index_seed(options: &Options, seed: u64) -> Result<(), String> {
+    let tally = plan::run(seed, options.index_steps, options.trace)
+        .map_err(|wrong| format!("index seed {seed}: {wrong}"))?;
+    println!("index seed {seed}: {tally:?}");
+    Ok(())
+}
+
+fn index_part(options: &Options, seconds: u64) -> Result<(), String> {
+    let begin = Instant::now();
+    let limit = Duration::from_secs(seconds);
+    let threads = options.threads.max(1) as u64;
+    let (first, steps) = (options.first_seed, options.index_steps);
+    let stop = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..threads)
+        .map(|part| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut seed = first + part;
+                let mut total = (0u64, world::Tally::default());
+                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
+                    let tally = plan::run(seed, steps, false).map_err(|wrong| {
+                        stop.store(true, Ordering::Relaxed);
+                        format!("index seed {seed}: {wrong}; run again with --index-seed {seed} --trace")
+                    })?;
+                    total.0 += 1;
+                    total.1.add(&tally);
+                    seed += threads;
+                }
+                Ok::<_, String>(total)
+            })
+        })
+        .collect();
+    let mut seeds = 0;
+    let mut sum = world::Tally::default();
+    for worker in workers {
+        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
+        seeds += more;
+        sum.add(&tally);
+    }
+    println!(
+        "index: {seeds} seeds from {first}, {} answers, {} found, {} chapters, {} crashes, {} times opened, {:.1} s",
+        sum.answers,
+        sum.found,
+        sum.chapters,
+        sum.crashes,
+        sum.opens,
+        begin.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 

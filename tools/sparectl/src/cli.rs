@@ -3,9 +3,11 @@
 //! The command line.
 
 use crate::bad_blocks::parse_block_size;
+use crate::commands::index_geometry::parse_size;
 use crate::configuration::FOLDER;
 use crate::table_line::parse_uuid;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use dm_spare_engine::index::MemorySize;
 use dm_spare_engine::Uuid;
 use std::path::PathBuf;
 
@@ -64,6 +66,14 @@ pub enum Command {
         after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
     )]
     Import(Import),
+    /// Print what a deduplication index of each size holds, and what memory and disk it takes.
+    ///
+    /// Sizes double from one line to the next; `--memory` prints any other. Beside them are the figures of dm-vdo's
+    /// index, where they are known: bytes of its volume index, and bytes on the disk, for each record.
+    #[command(
+        after_help = "Examples:\n  sparectl index-geometry\n  sparectl index-geometry --memory 0.25 --json | jq .[0].records"
+    )]
+    IndexGeometry(IndexGeometry),
     /// Move blocks to the spare.
     #[command(
         after_help = "Example (blocks 5000 to 5007, of 4096 bytes each):\n  sparectl remap mended 5000 8"
@@ -212,6 +222,20 @@ pub struct List {
     /// A map file of GNU ddrescue.
     #[arg(long, value_name = "MAPFILE")]
     pub ddrescue: Option<PathBuf>,
+}
+
+/// `index-geometry`.
+#[derive(Args, Debug)]
+pub struct IndexGeometry {
+    /// Only this size: 16M, 32M, 64M, 128M, 0.25, 0.5, 0.75, or 1 to 1024 (GB).
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub memory: Option<MemorySize>,
+    /// Only sparse indexes.
+    #[arg(long)]
+    pub sparse: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `remap`, `unremap` and `test`.

@@ -9,6 +9,7 @@ pub mod create;
 pub mod format;
 pub mod generate;
 pub mod import;
+pub mod index_geometry;
 pub mod show;
 pub mod status;
 
@@ -41,6 +42,7 @@ pub fn run(command: Command, session: &mut Session<'_>) -> Result<u8, Failure> {
         Command::Show(arguments) => show::run(&arguments, session),
         Command::Check(arguments) => check::run(&arguments, session),
         Command::Import(arguments) => import::run(&arguments, session),
+        Command::IndexGeometry(arguments) => index_geometry::run(&arguments, session),
         Command::Remap(arguments) => blocks::run("remap", &arguments, session),
         Command::Unremap(arguments) => blocks::run("unremap", &arguments, session),
         Command::Test(arguments) => blocks::run("test", &arguments, session),

@@ -20,6 +20,9 @@ pub struct KVec<T>(Vec<T>);
 /// A growable array that may lie in virtually contiguous memory; the same as [`KVec`] on the host.
 pub type KVVec<T> = KVec<T>;
 
+/// A growable array in virtually contiguous memory; the same as [`KVec`] on the host.
+pub type VVec<T> = KVec<T>;
+
 impl<T> KVec<T> {
     /// An empty vector.
     pub const fn new() -> Self {
@@ -63,6 +66,13 @@ impl<T> KVec<T> {
     /// Drops all values and keeps the memory.
     pub fn clear(&mut self) {
         self.0.clear();
+    }
+}
+
+impl<T: Clone> KVec<T> {
+    /// A vector of `length` times the same value.
+    pub fn from_elem(value: T, length: usize, _flags: Flags) -> Result<Self, AllocError> {
+        Ok(Self(vec![value; length]))
     }
 }
 

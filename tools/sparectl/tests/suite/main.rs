@@ -11,6 +11,7 @@ mod format;
 mod help;
 mod images;
 mod import;
+mod index_geometry;
 mod lists;
 mod messages;
 mod show;

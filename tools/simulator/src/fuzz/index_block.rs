@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Decoding blocks of an index, of every kind.
+//!
+//! The input: one byte of which bit 0 makes the magic, the version, the kind, the place and the index right and bit 1
+//! the checksum, then the block.
+
+use super::block_of;
+use crate::index_samples::{self, samples, UUID};
+use dm_spare_engine::index::format::chapter_part::BOUNDS_PER_PART;
+use dm_spare_engine::index::format::header::{MAGIC, VERSION};
+use dm_spare_engine::index::format::{
+    filter_page, image_block, record_page, saved_page, ChapterPart, FilterPage, Header, ImageBlock,
+    Invalid, Kind, Place, RecordPage, SaveHeader, SavedPage, Superblock,
+};
+use dm_spare_engine::index::{Chapter, Geometry, Image, Layout, Name, Page};
+use dm_spare_engine::Block;
+
+/// Bytes that tell kind and version.
+const KIND: std::ops::Range<usize> = 8..10;
+/// Bytes that tell where the block belongs.
+const ADDRESS: std::ops::Range<usize> = 16..24;
+/// Bytes that tell which index it belongs to.
+const INDEX: std::ops::Range<usize> = 32..48;
+
+/// Decodes any bytes as a block of this kind; what is believed must come out of the encoder again.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn run(kind: Kind, data: &[u8]) {
+    let Some((flags, bytes)) = data.split_first() else {
+        return;
+    };
+    let Some(sample) = samples().into_iter().find(|sample| sample.kind == kind) else {
+        return;
+    };
+    let mut block = block_of(bytes);
+    if flags & 1 != 0 {
+        block[..4].copy_from_slice(&MAGIC);
+        block[KIND].copy_from_slice(&sample.block.0[KIND]);
+        block[ADDRESS].copy_from_slice(&sample.address.to_le_bytes());
+        block[INDEX].copy_from_slice(&UUID);
+    }
+    if flags & 2 != 0 {
+        let sum = crc32c::crc32c(&block[8..]).to_le_bytes();
+        block[4..8].copy_from_slice(&sum);
+    }
+    match decode_and_encode(kind, &block, sample.address) {
+        Ok(again) => {
+            assert_eq!(block[KIND][1], VERSION);
+            let twice = decode_and_encode(kind, &again.0, sample.address).expect("valid");
+            assert!(again.0 == twice.0, "it changes each time");
+        }
+        Err(invalid) => assert!(!invalid.to_string().is_empty()),
+    }
+}
+
+/// Samples of a kind, as inputs.
+pub fn seeds(kind: Kind) -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for sample in samples().iter().filter(|sample| sample.kind == kind) {
+        for flags in [0, 3] {
+            let mut seed = vec![flags];
+            seed.extend_from_slice(&sample.block.0);
+            seeds.push(seed);
+        }
+    }
+    seeds
+}
+
+/// Decodes a block of the samples' index, uses what it says, and encodes that.
+///
+/// # Errors
+///
+/// What is wrong with the block.
+///
+/// # Panics
+///
+/// If what it says is not used as it was meant.
+pub fn decode_and_encode(kind: Kind, bytes: &[u8], address: u64) -> Result<Box<Block>, Invalid> {
+    let checksum = crc32c::crc32c;
+    let geometry = index_samples::geometry();
+    let layout = Layout::new(&geometry);
+    let place = Place {
+        address,
+        uuid: UUID,
+    };
+    let mut block = Box::new(Block([0; 4096]));
+    if kind == Kind::Superblock {
+        let superblock = Superblock::decode(bytes, address, checksum)?;
+        // A geometry that is not known has nothing to be encoded with.
+        let geometry = Geometry::new(superblock.parameters).filter(|_| superblock.geometry_known);
+        superblock.encode(
+            &geometry.unwrap_or(index_samples::geometry()),
+            address,
+            &mut block,
+            checksum,
+        );
+        return Ok(block);
+    }
+    let header = Header::open(bytes, kind, &place, checksum)?;
+    let chapter = Chapter(header.sequence);
+    match kind {
+        Kind::Superblock => {}
+        Kind::ChapterPart => {
+            let part = ChapterPart::open(bytes, &place, &layout, checksum)?;
+            let mut bounds = vec![0; part.part as usize * BOUNDS_PER_PART];
+            bounds.extend(part.bounds());
+            part.header
+                .encode(part.part, bounds.into_iter(), place, &mut block, checksum);
+        }
+        Kind::RecordPage => {
+            let number = Page(header.part);
+            let page = RecordPage::open(bytes, &place, chapter, number, checksum)?;
+            let ascending = page
+                .records()
+                .zip(page.records().skip(1))
+                .all(|(one, next)| one.0 < next.0);
+            for (name, data) in page.records() {
+                // What is found under a name is a record of that name, whatever the order is.
+                let found = page.find(name);
+                assert!(!ascending || found == Some(data), "{name:?}");
+                assert!(
+                    found.is_none_or(|found| page.records().any(|record| record == (name, found)))
+                );
+            }
+            record_page::fill(&mut block, page.records());
+            record_page::seal(&mut block, place, chapter, number, page.len(), checksum);
+        }
+        Kind::FilterPage => {
+            let page = FilterPage::open(bytes, &place, chapter, header.part, checksum)?;
+            let names = [0, 1, 1 << 33, u64::MAX].map(|rest| Name { key: rest, rest });
+            for index in 0..=page.len() {
+                let there = names
+                    .iter()
+                    .filter(|name| page.may_contain(index, **name))
+                    .count();
+                assert!(index < page.len() || there == 0);
+            }
+            block.0.copy_from_slice(bytes);
+            filter_page::seal(
+                &mut block,
+                place,
+                chapter,
+                header.part,
+                page.len(),
+                checksum,
+            );
+        }
+        Kind::ImageBlock => {
+            let image = Image(header.sequence);
+            let image = ImageBlock::open(bytes, &place, image, header.part, &layout, checksum)?;
+            image_block::payload_mut(&mut block)[..image.payload.len()]
+                .copy_from_slice(image.payload);
+            image.header.seal(header.part, place, &mut block, checksum);
+        }
+        Kind::SaveHeader => {
+            let header = SaveHeader::decode(bytes, &place, &layout, checksum)?;
+            header.encode(place, &mut block, checksum);
+        }
+        Kind::SavedPage => {
+            let page = SavedPage::open(bytes, &place, header.sequence, header.part, checksum)?;
+            saved_page::encode(
+                &mut block,
+                page.entries(),
+                place,
+                header.sequence,
+                header.part,
+                checksum,
+            );
+        }
+    }
+    Ok(block)
+}
