@@ -240,12 +240,15 @@ impl VolumeIndex {
             return Err(NotIndexed::Expired);
         }
         let code = self.codes.code(chapter);
-        if segment.insert(&self.shape, &self.codes, &mut self.tally, place, code) {
-            self.tally.counters.inserted += 1;
-            Ok(())
-        } else {
-            self.tally.counters.not_indexed += 1;
-            Err(NotIndexed::Full)
+        match segment.insert(&self.shape, &self.codes, &mut self.tally, place, code) {
+            Some(()) => {
+                self.tally.counters.inserted += 1;
+                Ok(())
+            }
+            None => {
+                self.tally.counters.not_indexed += 1;
+                Err(NotIndexed::Full)
+            }
         }
     }
 
@@ -362,10 +365,9 @@ impl VolumeIndex {
             let code = self.codes.code(chapter);
             for key in keys {
                 let place = self.shape.place(*key);
-                if content.insert(&self.shape, &self.codes, &mut self.tally, &place, code) {
-                    loaded.from_tail += 1;
-                } else {
-                    loaded.not_indexed += 1;
+                match content.insert(&self.shape, &self.codes, &mut self.tally, &place, code) {
+                    Some(()) => loaded.from_tail += 1,
+                    None => loaded.not_indexed += 1,
                 }
             }
         }

@@ -11,8 +11,8 @@ use index_bench::workload::Chapters;
 #[derive(Parser)]
 struct Options {
     /// Records of the window, in units of 1,048,576
-    #[arg(long, default_value_t = 64)]
-    records: u64,
+    #[arg(long, default_value_t = 64.0)]
+    records: f64,
     /// Chapters that follow after the window is full
     #[arg(long, default_value_t = 100)]
     steady: u64,
@@ -23,7 +23,8 @@ struct Options {
 
 fn main() {
     let options = Options::parse();
-    let records = options.records << 20;
+    // CAST: a number of records, whose fraction does not matter.
+    let records = (options.records * f64::from(1 << 20)) as u64;
     let chapters = Chapters {
         records: records.div_ceil(WINDOW) as usize,
     };

@@ -337,27 +337,30 @@ impl Bucket {
         codes: &Codes,
         mut dropped: impl FnMut(u64),
     ) {
-        let lanes = &layout.lanes;
+        let lanes = layout.lanes;
         let (to_age, to_limit) = codes.ages();
         let to_age = lanes.ones.wrapping_mul(to_age);
         let to_limit = lanes.ones.wrapping_mul(to_limit);
-        let mut count = self.count(layout);
-        let mut first = 0;
-        while first < count {
-            let bits = bits(&self.words, layout.entries_at + first * layout.entry_bits);
-            let ages = (bits & lanes.codes).wrapping_add(to_age) & lanes.codes;
-            let old = ages.wrapping_add(to_limit)
-                & lanes.ones << layout.code_bits
-                & low_or_all((count - first) * layout.entry_bits);
+        // CAST: at most 16.
+        let overflow = lanes.ones.wrapping_shl(layout.code_bits as u32);
+        let lane_bits = lanes.count.wrapping_mul(layout.entry_bits);
+        // Bits from here to the end of the entries, and where these begin.
+        let mut left = self.count(layout).wrapping_mul(layout.entry_bits);
+        let mut at = layout.entries_at;
+        while left != 0 {
+            let ages = (bits(&self.words, at) & lanes.codes).wrapping_add(to_age) & lanes.codes;
+            let old = ages.wrapping_add(to_limit) & overflow & low_or_all(left);
             if old == 0 {
-                first += lanes.count;
+                at = at.wrapping_add(lane_bits);
+                left = left.saturating_sub(lane_bits);
                 continue;
             }
             // CAST: at most 63.
-            let entry = first + old.trailing_zeros() as usize / layout.entry_bits;
+            let lane = old.trailing_zeros() as usize / layout.entry_bits;
+            let entry = (at - layout.entries_at) / layout.entry_bits + lane;
             dropped(self.code(layout, entry));
             self.remove(layout, entry, select(!self.words[0], entry));
-            count -= 1;
+            left = left.saturating_sub(layout.entry_bits);
         }
     }
 

@@ -72,10 +72,10 @@ pub(super) fn stride_for(shape: &Shape, number: usize, entries: u64) -> usize {
     (1..STRIDE_MAXIMUM)
         .find(|stride| {
             let slots = shape.layout(*stride).slots as u64;
-            let quarter = buckets * slots / 4;
+            let least = buckets * slots / 16;
             let spread = buckets * share >> 16;
             let limit = (buckets * slots.saturating_sub(1)).saturating_sub(spread);
-            entries <= limit.max(quarter)
+            entries <= limit.max(least)
         })
         .unwrap_or(STRIDE_MAXIMUM)
 }

@@ -15,7 +15,12 @@ use kernel::alloc::{AllocError, Flags};
 /// which one practically always has room.
 const LOOKS_MAXIMUM: u32 = 256;
 
-/// A share of the buckets, which is grown, checkpointed and loaded as a whole.
+/// Buckets that are asked for at once to find one with a free slot.
+const KICK_BATCH: usize = 4;
+
+/// A share of the buckets, which is grown, checkpointed and loaded as a whole. Every lookup reads this, so it
+/// is one cache line.
+#[repr(align(64))]
 pub(super) struct Segment {
     lines: Lines,
     /// Words of a bucket; zero while the segment is not resident.
@@ -126,7 +131,8 @@ impl Segment {
         candidates
     }
 
-    /// Adds an entry; false if there is no room.
+    /// Adds an entry; none if there is no room.
+    #[inline]
     pub(super) fn insert(
         &mut self,
         shape: &Shape,
@@ -134,30 +140,33 @@ impl Segment {
         tally: &mut Tally,
         place: &Place,
         code: u64,
-    ) -> bool {
+    ) -> Option<()> {
         let layout = shape.layout(self.stride);
         let (first, second) = self.heads(layout, place);
         let (first, second) = (count(first, layout), count(second, layout));
-        let mut bucket = if first <= second {
+        let emptier = if first <= second {
             place.first
         } else {
             place.second
         };
+        let mut bucket = emptier;
+        let mut content = self.read(layout, bucket);
         if first.min(second) >= layout.slots {
-            match self.room_for(shape, codes, tally, place) {
-                Some(found) => bucket = found,
-                None => return false,
+            // Most of the time, when the window is full, one of the two has an expired entry.
+            let purged = self.purge(layout, codes, tally, &mut content);
+            if !purged {
+                bucket = self.room_for(shape, codes, tally, place)?;
+                content = self.read(layout, bucket);
             }
         }
-        let mut content = self.read(layout, bucket);
         content.insert(layout, place.tag, code);
         self.write(layout, bucket, &content);
         self.entries += 1;
         tally.add(code);
-        true
+        Some(())
     }
 
-    /// Makes room in one of the buckets of a place, and says in which.
+    /// Makes room in one of the buckets of a place, both of which are full, and says in which.
     fn room_for(
         &mut self,
         shape: &Shape,
@@ -165,12 +174,61 @@ impl Segment {
         tally: &mut Tally,
         place: &Place,
     ) -> Option<usize> {
+        let layout = shape.layout(self.stride);
+        let both = [place.first, place.second];
         let mut looks = LOOKS_MAXIMUM;
-        (0..3).find_map(|depth| {
-            [place.first, place.second]
+        let purged = both
+            .into_iter()
+            .find(|bucket| self.purge_bucket(layout, codes, tally, *bucket));
+        purged
+            .or_else(|| {
+                both.into_iter()
+                    .find(|bucket| self.kick(shape, tally, *bucket))
+            })
+            .or_else(|| {
+                (1..3).find_map(|depth| {
+                    both.into_iter().find(|bucket| {
+                        self.make_room(shape, codes, tally, *bucket, depth, &mut looks)
+                    })
+                })
+            })
+    }
+
+    /// Has an entry of a bucket go to its other one, if that of any has a free slot.
+    fn kick(&mut self, shape: &Shape, tally: &mut Tally, bucket: usize) -> bool {
+        let layout = shape.layout(self.stride);
+        let mut from = self.read(layout, bucket);
+        let mut entries = from.entries(layout);
+        let best = loop {
+            // Several are asked for before the first is waited for.
+            let mut others = [None; KICK_BATCH];
+            let mut count = 0;
+            for (slot, entry) in others.iter_mut().zip(entries.by_ref()) {
+                let other = shape.other_bucket(bucket, entry.tag);
+                *slot = Some((entry, other, head(self.lines.as_slice(), layout, other)));
+                count += 1;
+            }
+            let emptiest = others
                 .into_iter()
-                .find(|bucket| self.make_room(shape, codes, tally, *bucket, depth, &mut looks))
-        })
+                .flatten()
+                .map(|(entry, other, head)| (entry, other, self::count(head, layout)))
+                .min_by_key(|(_, _, count)| *count)
+                .filter(|(_, _, count)| *count < layout.slots);
+            if emptiest.is_some() || count < KICK_BATCH {
+                break emptiest;
+            }
+        };
+        drop(entries);
+        let Some((entry, other, _)) = best else {
+            return false;
+        };
+        let mut to = self.read(layout, other);
+        from.remove(layout, entry.entry, entry.bit);
+        to.insert(layout, entry.tag, entry.code);
+        self.write(layout, bucket, &from);
+        self.write(layout, other, &to);
+        tally.counters.kicked += 1;
+        true
     }
 
     /// Whether a bucket has room, after a purge or, at a depth above 0, after an entry has gone to its other bucket.
@@ -189,7 +247,7 @@ impl Segment {
         *looks = left;
         let layout = shape.layout(self.stride);
         let head = head(self.lines.as_slice(), layout, bucket);
-        if count(head, layout) < layout.slots || self.purge(layout, codes, tally, bucket) {
+        if count(head, layout) < layout.slots || self.purge_bucket(layout, codes, tally, bucket) {
             return true;
         }
         if depth == 0 {
@@ -270,13 +328,14 @@ impl Segment {
     pub(super) fn sweep(&mut self, shape: &Shape, codes: &Codes, tally: &mut Tally) {
         let layout = shape.layout(self.stride);
         for bucket in 0..shape.buckets() {
-            self.purge(layout, codes, tally, bucket);
+            self.purge_bucket(layout, codes, tally, bucket);
         }
         self.clean_from = codes.window().oldest;
     }
 
     /// The same for one bucket; whether there was such an entry.
-    fn purge(
+    #[inline]
+    fn purge_bucket(
         &mut self,
         layout: &BucketLayout,
         codes: &Codes,
@@ -284,15 +343,28 @@ impl Segment {
         bucket: usize,
     ) -> bool {
         let mut content = self.read(layout, bucket);
+        let purged = self.purge(layout, codes, tally, &mut content);
+        if purged {
+            self.write(layout, bucket, &content);
+        }
+        purged
+    }
+
+    /// The same for a bucket that was read and is yet to be written.
+    #[inline]
+    fn purge(
+        &mut self,
+        layout: &BucketLayout,
+        codes: &Codes,
+        tally: &mut Tally,
+        content: &mut Bucket,
+    ) -> bool {
         let mut purged = 0;
         content.purge(layout, codes, |code| {
             tally.take(code, false);
             purged += 1;
         });
-        if purged != 0 {
-            self.write(layout, bucket, &content);
-            self.entries = self.entries.saturating_sub(purged);
-        }
+        self.entries = self.entries.saturating_sub(purged);
         purged != 0
     }
 

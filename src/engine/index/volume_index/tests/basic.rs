@@ -3,7 +3,7 @@
 //! Filling, expiry, early expiry, growth: what a window of chapters holds.
 
 use super::{empty_index, window, Keys};
-use crate::engine::index::units::Chapter;
+use crate::engine::index::units::{Chapter, Segment};
 use crate::engine::index::volume_index::{Change, Shape};
 use kernel::alloc::flags::GFP_KERNEL;
 
@@ -46,4 +46,46 @@ fn everything_in_the_window_is_found_and_nothing_else() {
         assert_eq!(counters.not_indexed + counters.early_expired, 0);
     }
     assert!(index.counters().forced_sweeps > 0);
+}
+
+/// A full-sized segment, filled as it is planned and kept full: nothing is left out, false hits are rare.
+#[test]
+fn a_full_window_stays_whole() {
+    let shape = Shape::new(21_000 * 3, 10, 10).expect("a shape");
+    let mut index = empty_index(shape);
+    let (live, each) = (
+        960u64,
+        u64::from(shape.segments()) * shape.segment_records() / 960,
+    );
+    let mut keys = Keys(11);
+    let segments = u64::from(shape.segments());
+    for chapter in 1..=3 * live {
+        index.prepare(each, GFP_KERNEL).expect("memory");
+        index.set_window(window((chapter + 1).saturating_sub(live).max(1), chapter));
+        let change = |key| Change {
+            key,
+            replaces: None,
+        };
+        let list: Vec<u64> = (0..each).map(|_| keys.next()).collect();
+        let applied = index.apply(Chapter(chapter), list.iter().copied().map(change));
+        assert_eq!(applied.inserted, each);
+        // Each segment is swept once in 48 chapters.
+        let due = segments * chapter / 48 - segments * (chapter - 1) / 48;
+        for number in 0..due {
+            let number = (segments * (chapter - 1) / 48 + number) % segments;
+            index.sweep(Segment(number as u32));
+        }
+    }
+    let counters = index.counters();
+    assert_eq!(
+        counters.not_indexed + counters.early_expired + counters.forced_sweeps,
+        0
+    );
+    let lookups = 200_000;
+    let wrong: usize = (0..lookups)
+        .map(|_| index.candidates(keys.next()).as_slice().len())
+        .sum();
+    assert!(wrong <= lookups / 1000, "{wrong} of {lookups}");
+    let bytes = index.memory_bytes() as f64 / (live * each) as f64;
+    assert!(bytes < 3.2, "{bytes}");
 }
