@@ -144,8 +144,7 @@ impl<'a> ChapterPart<'a> {
 
     /// The prefixes of the first names of this part's pages, ascending.
     pub fn bounds(&self) -> impl ExactSizeIterator<Item = u32> + 'a {
-        self.bounds
-            .chunks_exact(BOUND_BYTES)
-            .map(|bound| get_u32(bound, 0))
+        let bounds = self.bounds;
+        (0..bounds.len() / BOUND_BYTES).map(move |index| get_u32(bounds, index * BOUND_BYTES))
     }
 }

@@ -6,7 +6,7 @@
 //! the checksum, then the block.
 
 use super::block_of;
-use crate::index_samples::{self, samples, UUID};
+use crate::index_samples::{self, samples, Sample, UUID};
 use dm_spare_engine::index::format::chapter_part::BOUNDS_PER_PART;
 use dm_spare_engine::index::format::header::{MAGIC, VERSION};
 use dm_spare_engine::index::format::{
@@ -15,6 +15,7 @@ use dm_spare_engine::index::format::{
 };
 use dm_spare_engine::index::{Chapter, Geometry, Image, Layout, Name, Page};
 use dm_spare_engine::Block;
+use std::sync::OnceLock;
 
 /// Bytes that tell kind and version.
 const KIND: std::ops::Range<usize> = 8..10;
@@ -22,6 +23,9 @@ const KIND: std::ops::Range<usize> = 8..10;
 const ADDRESS: std::ops::Range<usize> = 16..24;
 /// Bytes that tell which index it belongs to.
 const INDEX: std::ops::Range<usize> = 32..48;
+
+/// The samples, made once.
+static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
 
 /// Decodes any bytes as a block of this kind; what is believed must come out of the encoder again.
 ///
@@ -32,7 +36,8 @@ pub fn run(kind: Kind, data: &[u8]) {
     let Some((flags, bytes)) = data.split_first() else {
         return;
     };
-    let Some(sample) = samples().into_iter().find(|sample| sample.kind == kind) else {
+    let samples = SAMPLES.get_or_init(samples);
+    let Some(sample) = samples.iter().find(|sample| sample.kind == kind) else {
         return;
     };
     let mut block = block_of(bytes);
