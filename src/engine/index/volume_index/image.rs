@@ -78,7 +78,8 @@ impl Shape {
     /// Bytes of the image that these bytes begin with; none if they begin with no image of this shape.
     pub fn image_length(&self, bytes: &[u8]) -> Option<usize> {
         let stride = usize::from(*bytes.get(4)?);
-        let is_ours = bytes.starts_with(&self.signature()) && (1..=STRIDE_MAXIMUM).contains(&stride);
+        let is_ours =
+            bytes.starts_with(&self.signature()) && (1..=STRIDE_MAXIMUM).contains(&stride);
         is_ours.then(|| IMAGE_PREFIX_BYTES + stride * self.buckets() * WORD_BYTES)
     }
 }
