@@ -8,6 +8,7 @@ mod base;
 pub mod index_block;
 pub mod loader;
 mod patch;
+pub mod segment_image;
 pub mod superblock;
 pub mod table_block;
 
@@ -56,7 +57,7 @@ fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{index_block, loader, superblock, table_block};
+    use super::{index_block, loader, segment_image, superblock, table_block};
     use crate::rng::Rng;
     use dm_spare_engine::index::format::Kind;
 
@@ -98,5 +99,10 @@ mod tests {
             assert!(!seeds.is_empty());
             seeds_and_neighbours(seeds, |data| index_block::run(kind, data), 200);
         }
+    }
+
+    #[test]
+    fn segment_images() {
+        seeds_and_neighbours(segment_image::seeds(), segment_image::run, 200);
     }
 }
