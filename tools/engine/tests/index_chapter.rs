@@ -317,7 +317,7 @@ proptest! {
         let cut = cut % segments;
         let low = KeyRange::of_segments(0, cut, segments);
         let high = KeyRange::of_segments(cut, segments, segments).expect("segments");
-        let segment = (u128::from(key) * u128::from(segments) >> 64) as u32;
+        let segment = ((u128::from(key) * u128::from(segments)) >> 64) as u32;
         prop_assert_eq!(low.is_some_and(|low| low.contains(key)), segment < cut);
         prop_assert_eq!(high.contains(key), segment >= cut);
     }

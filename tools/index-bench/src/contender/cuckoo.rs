@@ -116,7 +116,7 @@ impl CuckooFilter {
 /// The bucket of the same segment where a fingerprint may lie instead.
 fn other(bucket: u64, fingerprint: u64) -> u64 {
     let hash = fingerprint.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    bucket ^ (1 + (hash * (SEGMENT_BUCKETS - 1) >> 32))
+    bucket ^ (1 + ((hash * (SEGMENT_BUCKETS - 1)) >> 32))
 }
 
 impl Contender for CuckooFilter {
