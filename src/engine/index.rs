@@ -39,6 +39,7 @@ mod parked;
 pub mod record;
 pub mod request;
 mod search;
+mod sort;
 mod sparse_cache;
 pub mod statistics;
 pub mod units;

@@ -27,14 +27,11 @@ use kernel::{
         nr_cpu_ids,
         CpuId, //
     },
-    sync::{
-        atomic::{
-            Acquire,
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        barrier::smp_mb, //
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Full,
+        Relaxed, //
     },
 };
 
@@ -97,7 +94,7 @@ impl IoEpoch {
         let phase = self.phase.load(Relaxed) & 1;
         let token = EpochToken((cpu << 1) | phase);
         if let Some(inside) = self.counter(token) {
-            // ORDERING: full, pairs with the barriers in `GracePeriods::poll`: either
+            // ORDERING: full, pairs with the exchanges in `GracePeriods::poll`: either
             // that sees this count, or the caller sees what was written before it.
             inside.fetch_add(1, Full);
         }
@@ -202,10 +199,9 @@ impl GracePeriods {
                         return None;
                     }
                     mem::swap(&mut self.running, &mut self.waiting);
-                    epoch.awaited.store(1, Relaxed);
-                    // ORDERING: what the asker wrote, and `awaited`, before the counts are
-                    // read; pairs with the full order in `enter` and in `leave`.
-                    smp_mb(Full);
+                    // ORDERING: full. What the asker wrote, and `awaited`, before the counts
+                    // are read; pairs with the full order in `enter` and in `leave`.
+                    epoch.awaited.xchg(1, Full);
                     self.stage = Stage::Stragglers;
                 }
                 Stage::Stragglers => {
@@ -213,22 +209,19 @@ impl GracePeriods {
                     if !epoch.is_drained(phase ^ 1) {
                         return None;
                     }
-                    epoch.phase.store(phase ^ 1, Relaxed);
-                    // ORDERING: the counts are read after the swap. A newcomer that still
-                    // finds the old phase, and is not counted here, has what the asker
+                    // ORDERING: full. The counts are read after the swap. A newcomer that
+                    // still finds the old phase, and is not counted here, has what the asker
                     // wrote before it: it is not one that this must wait for.
-                    smp_mb(Full);
+                    epoch.phase.xchg(phase ^ 1, Full);
                     self.stage = Stage::Swapped;
                 }
                 Stage::Swapped => {
                     if !epoch.is_drained(epoch.phase.load(Relaxed) ^ 1) {
                         return None;
                     }
-                    if self.waiting.is_empty() {
-                        epoch.awaited.store(0, Relaxed);
-                    }
-                    // ORDERING: what follows comes after everything that has left.
-                    smp_mb(Full);
+                    // ORDERING: full. What follows comes after everything that has left.
+                    let awaited = u32::from(!self.waiting.is_empty());
+                    epoch.awaited.xchg(awaited, Full);
                     self.stage = Stage::Ended;
                 }
                 Stage::Ended => match self.running.pop() {

@@ -4,6 +4,7 @@
 
 use super::open_chapter::KeyRange;
 use super::record::Name;
+use core::num::{NonZeroU32, NonZeroU64};
 use core::ops::Range;
 
 /// Most zones of an index.
@@ -12,43 +13,44 @@ pub const ZONES_MAXIMUM: u32 = 16;
 /// The zones of an index.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Zones {
-    count: u32,
-    segments: u32,
+    count: NonZeroU32,
+    segments: NonZeroU32,
 }
 
 impl Zones {
     /// So many zones of an index with so many segments; none if there are none, too many, or more than segments.
     pub fn new(count: u32, segments: u32) -> Option<Self> {
         let fits = (1..=ZONES_MAXIMUM).contains(&count) && count <= segments;
+        let (count, segments) = (NonZeroU32::new(count)?, NonZeroU32::new(segments)?);
         fits.then_some(Self { count, segments })
     }
 
     /// How many there are.
     pub fn count(&self) -> u32 {
-        self.count
+        self.count.get()
     }
 
     /// The zone of a name.
     #[inline]
     pub fn zone(&self, name: Name) -> u32 {
         // CAST: the upper half of the product, below the number of segments.
-        let segment = ((u128::from(name.key) * u128::from(self.segments)) >> 64) as u32;
+        let segment = ((u128::from(name.key) * u128::from(self.segments.get())) >> 64) as u32;
         self.zone_of_segment(segment)
     }
 
     /// The zone that has a segment.
     pub fn zone_of_segment(&self, segment: u32) -> u32 {
-        let product = (u64::from(segment) + 1) * u64::from(self.count) - 1;
+        let product = (u64::from(segment) + 1) * u64::from(self.count.get()) - 1;
         // CAST: below the number of zones.
-        (product / u64::from(self.segments)) as u32
+        (product / NonZeroU64::from(self.segments)) as u32
     }
 
     /// The segments of a zone.
     pub fn segments(&self, zone: u32) -> Range<u32> {
         // CAST: at most the number of segments.
         let first = |zone: u64| {
-            (zone * u64::from(self.segments) / u64::from(self.count)).min(self.segments.into())
-                as u32
+            let segments = u64::from(self.segments.get());
+            (zone * segments / NonZeroU64::from(self.count)).min(segments) as u32
         };
         first(zone.into())..first(u64::from(zone) + 1)
     }
@@ -56,7 +58,8 @@ impl Zones {
     /// The keys of a zone.
     pub fn keys(&self, zone: u32) -> KeyRange {
         let segments = self.segments(zone);
-        KeyRange::of_segments(segments.start, segments.end, self.segments).unwrap_or(KeyRange::ALL)
+        KeyRange::of_segments(segments.start, segments.end, self.segments.get())
+            .unwrap_or(KeyRange::ALL)
     }
 }
 

@@ -3,7 +3,6 @@
 //! Shared ownership and atomics.
 
 pub mod atomic;
-pub mod barrier;
 pub mod interleave;
 
 use crate::alloc::{AllocError, Flags};

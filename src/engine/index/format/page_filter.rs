@@ -10,6 +10,7 @@
 use super::record_page::RECORDS_PER_PAGE;
 use crate::engine::format::bytes::{get_u16, get_u64, get_u8};
 use crate::engine::index::record::Name;
+use crate::engine::index::sort::sort_by_key;
 
 /// Lists of a filter.
 const LISTS: usize = RECORDS_PER_PAGE;
@@ -51,7 +52,7 @@ pub(super) fn build(filter: &mut [u8], names: impl Iterator<Item = Name>) {
         count += 1;
     }
     let tags = tags.get_mut(..count).unwrap_or(&mut []);
-    tags.sort_unstable_by_key(|tag| tag.list);
+    sort_by_key(tags, |tag| tag.list as u64);
     filter.fill(0);
     for (index, tag) in tags.iter().enumerate() {
         set_bit(filter, index + tag.list);

@@ -59,6 +59,8 @@ pub trait AtomicType: Copy {
     fn load(cell: &Self::Cell, order: Core) -> Self;
     /// Writes a cell.
     fn store(cell: &Self::Cell, value: Self, order: Core);
+    /// Writes a cell and returns what it held.
+    fn xchg(cell: &Self::Cell, value: Self) -> Self;
     /// Adds to a cell, wrapping around, and returns what it held.
     fn fetch_add(cell: &Self::Cell, value: Self) -> Self;
     /// Subtracts from a cell, wrapping around, and returns what it held.
@@ -80,6 +82,10 @@ macro_rules! atomic_type {
 
             fn store(cell: &$cell, value: Self, order: Core) {
                 cell.store(value, order);
+            }
+
+            fn xchg(cell: &$cell, value: Self) -> Self {
+                cell.swap(value, Core::SeqCst)
             }
 
             fn fetch_add(cell: &$cell, value: Self) -> Self {
@@ -115,6 +121,14 @@ impl<T: AtomicType> Atomic<T> {
     /// Writes the value.
     pub fn store<O: ReleaseOrRelaxed>(&self, value: T, _order: O) {
         T::store(&self.0, value, O::CORE);
+    }
+
+    /// Writes the value and returns the old one, with a full barrier before and behind.
+    pub fn xchg(&self, value: T, _order: Full) -> T {
+        fence(Core::SeqCst);
+        let old = T::xchg(&self.0, value);
+        fence(Core::SeqCst);
+        old
     }
 
     /// Adds to the value, with a full barrier before and behind.
