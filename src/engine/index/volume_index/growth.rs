@@ -73,7 +73,7 @@ pub(super) fn stride_for(shape: &Shape, number: usize, entries: u64) -> usize {
         .find(|stride| {
             let slots = shape.layout(*stride).slots as u64;
             let least = buckets * slots / 16;
-            let spread = buckets * share >> 16;
+            let spread = (buckets * share) >> 16;
             let limit = (buckets * slots.saturating_sub(1)).saturating_sub(spread);
             entries <= limit.max(least)
         })

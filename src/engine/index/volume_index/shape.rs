@@ -171,7 +171,7 @@ impl Shape {
     #[inline]
     pub fn segment_of(&self, key: u64) -> Segment {
         // CAST: the product's upper half is below the number of segments.
-        Segment((u128::from(key) * u128::from(self.segments) >> 64) as u32)
+        Segment(((u128::from(key) * u128::from(self.segments)) >> 64) as u32)
     }
 
     /// The smallest key of a segment; none for the segment behind the last one.
@@ -180,7 +180,7 @@ impl Shape {
         // The segment's number times 2^64, divided in two steps of 32 bits: the kernel cannot divide 128 bits.
         let high = u64::from(segment.0) << 32;
         let low = (high % segments) << 32;
-        let start = (high / segments) << 32 | low / segments;
+        let start = ((high / segments) << 32) | (low / segments);
         (segment.0 < self.segments).then(|| start + u64::from(low % segments != 0))
     }
 
@@ -298,7 +298,7 @@ fn bucket_layout(
 
 fn lanes(entry_bits: usize, code_bits: u32) -> Lanes {
     let count = 64 / entry_bits;
-    let ones = (0..count).fold(0, |ones, lane| ones | 1 << (lane * entry_bits));
+    let ones = (0..count).fold(0, |ones, lane| ones | (1 << (lane * entry_bits)));
     let highs = ones << (entry_bits - 1);
     let codes = ones * ((1 << code_bits) - 1);
     Lanes {
