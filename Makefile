@@ -16,7 +16,7 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR)
 from_cache := $(filter $(cache)/%,$(abspath $(KDIR)))
 
 .DEFAULT_GOAL := all
-.PHONY: all install tools install-tools clean kdir guest demo check sim-mutants bench fmt lint help
+.PHONY: all install tools install-tools clean kdir guest demo check sim-mutants bench bench-index fmt lint help
 
 all: ## build dm-spare.ko against KDIR (default: the running kernel's build folder)
 	@$(GUEST)/check-kdir $(KDIR)
@@ -71,6 +71,10 @@ sim-mutants: host ## every seeded bug of the engine must be caught by the simula
 
 bench: host ## the target and dm-linear side by side; writes build/bench/remap.json
 	@tools/bench/run
+
+bench-index: ## the deduplication index on a file in memory, beside UDS; writes build/bench/index.json
+	@mkdir -p build/bench
+	@$(GUEST)/index-bench --two-zones --folder build/bench
 
 fmt: ## format all Rust
 	@tools/format

@@ -16,7 +16,7 @@
 //! | `open_chapter` | the chapter that a zone is filling, and the one being written |
 //! | `volume_index`, `names` | which chapters may hold a name |
 //! | `bounds` | which page of a chapter a name would be on |
-//! | `page_cache`, `parked` | record pages in memory; requests that wait |
+//! | `page_cache`, `sparse_cache`, `parked` | record pages and filters in memory; requests that wait |
 //! | `keeper` | all that is done on the disk but for single reads: chapters, images, loading |
 //! | `page_packer` | from closed chapters of zones to record pages |
 //! | `event`, `action`, `message`, `io`, `extent` | what goes in and out, as values |
@@ -39,6 +39,7 @@ mod parked;
 pub mod record;
 pub mod request;
 mod search;
+mod sparse_cache;
 pub mod statistics;
 pub mod units;
 pub mod volume_index;

@@ -88,6 +88,8 @@ enum IoOwner {
     Image(usize),
     /// The header of a chapter.
     Header,
+    /// The filters of a chapter.
+    Filters,
     /// A single block.
     Single,
     Flush,
@@ -101,6 +103,7 @@ impl IoOwner {
             Self::Header => (2, 0),
             Self::Single => (3, 0),
             Self::Flush => (4, 0),
+            Self::Filters => (5, 0),
         };
         // CAST: a few of each.
         Token((owner << 16) | index as u32)
@@ -115,6 +118,7 @@ impl IoOwner {
             2 => Some(Self::Header),
             3 => Some(Self::Single),
             4 => Some(Self::Flush),
+            5 => Some(Self::Filters),
             _ => None,
         }
     }
@@ -180,6 +184,8 @@ pub struct Keeper {
     image_memory: KVec<Option<Extent>>,
     header_memory: Option<Extent>,
     single_memory: Option<Extent>,
+    /// For the filters of a chapter; empty if there are none.
+    filter_memory: Option<Extent>,
     /// Shares of the chapter that is being closed, by zone.
     arrived: KVec<Option<Arc<FrozenChapter>>>,
     /// The same, complete.
@@ -243,6 +249,7 @@ impl Keeper {
             image_memory,
             header_memory: Some(Extent::new(geometry.header_blocks as usize, flags)?),
             single_memory: Some(Extent::new(1, flags)?),
+            filter_memory: Some(Extent::new(geometry.filter_blocks as usize, flags)?),
             arrived,
             shares: KVec::with_capacity(zone_count, flags)?,
             awaited: 0,
@@ -294,7 +301,8 @@ impl Keeper {
     pub fn memory_bytes(&self) -> u64 {
         let extents = self.image_memory.iter().chain([
             &self.header_memory,
-            &self.single_memory, //
+            &self.single_memory,
+            &self.filter_memory, //
         ]);
         self.bounds.memory_bytes()
             + self.table.memory_bytes()
@@ -332,6 +340,10 @@ impl Keeper {
             (Some(IoOwner::Header), Some(memory)) => {
                 self.header_memory = Some(memory);
                 self.header_written(result, out);
+            }
+            (Some(IoOwner::Filters), Some(memory)) => {
+                self.filter_memory = Some(memory);
+                self.filters_written(result, out);
             }
             (Some(IoOwner::Single), Some(memory)) => {
                 self.single_memory = Some(memory);
@@ -372,17 +384,20 @@ impl Keeper {
         }
     }
 
-    fn take_message(
-        &mut self,
-        zone: u32,
-        message: ToKeeper,
-        out: &mut impl FnMut(KeeperAction),
-    ) {
+    fn take_message(&mut self, zone: u32, message: ToKeeper, out: &mut impl FnMut(KeeperAction)) {
         match message {
             ToKeeper::Started => self.zone_started(out),
             ToKeeper::Replayed { memory, ticket } => self.replayed(memory, ticket, out),
             ToKeeper::Restored { memory } => self.restored(zone, memory, out),
             ToKeeper::Closed { chapter, share } => self.closed(zone, chapter, share, out),
+            ToKeeper::Sparse(chapter) => {
+                for other in (0..self.zones.count()).filter(|other| *other != zone) {
+                    out(KeeperAction::Tell {
+                        zone: other,
+                        message: ToZone::Sparse(chapter),
+                    });
+                }
+            }
             ToKeeper::Imaged {
                 image,
                 memory,

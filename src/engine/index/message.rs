@@ -30,6 +30,8 @@ pub enum ToZone {
     Serve,
     /// Another zone has closed this chapter: close it too, however full.
     Close(Chapter),
+    /// A hook has led to this old chapter: take its filters into the sparse cache.
+    Sparse(Chapter),
     /// A chapter is durable, and the oldest ones may have expired.
     Durable(Window),
     /// A write has failed: nothing is served any more.
@@ -114,6 +116,9 @@ pub enum ToKeeper {
         /// The zone's records.
         share: Arc<FrozenChapter>,
     },
+    /// A hook has led to this old chapter, whose filters were not in the zone's sparse cache: the other zones take them
+    /// too.
+    Sparse(Chapter),
     /// The answer to [`ToZone::Image`].
     Imaged {
         /// Which.

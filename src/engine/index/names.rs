@@ -48,7 +48,10 @@ pub(super) struct ImagePlace<'a> {
 
 /// The chapter whose record an entry of this chapter replaces.
 fn replaced(entry: &Entry, chapter: Chapter) -> Option<Chapter> {
-    chapter.newest_with(entry.replaces?, CODE_BITS)
+    let replaces = entry
+        .replaces
+        .filter(|_| !cfg!(seeded_bug = "index_replaced_stays"));
+    chapter.newest_with(replaces?, CODE_BITS)
 }
 
 impl Names {
@@ -171,11 +174,14 @@ impl Names {
         let mut next = None;
         let mut taken = 0;
         let mut has_deleted = false;
-        let entries = share.entries_from(from).take(steps).inspect(|(behind, entry)| {
-            next = Some(*behind);
-            taken += 1;
-            has_deleted |= entry.deleted;
-        });
+        let entries = share
+            .entries_from(from)
+            .take(steps)
+            .inspect(|(behind, entry)| {
+                next = Some(*behind);
+                taken += 1;
+                has_deleted |= entry.deleted;
+            });
         let not_indexed = if self.hooks.is_some() || !self.is_complete() {
             self.apply_singly(chapter, entries.map(|(_, entry)| entry))
         } else {
@@ -211,9 +217,8 @@ impl Names {
                 continue;
             }
             // The segment may have come in between, and have had the name from the tail.
-            let had = |index: &VolumeIndex| {
-                index.candidates(name.key).as_slice().contains(&chapter)
-            };
+            let had =
+                |index: &VolumeIndex| index.candidates(name.key).as_slice().contains(&chapter);
             if is_complete || !had(index) {
                 not_indexed += u64::from(index.insert(name.key, chapter).is_err());
             }

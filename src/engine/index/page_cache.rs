@@ -2,8 +2,10 @@
 
 //! The record pages that a zone has in memory, and those that are on their way.
 //!
-//! A fixed number of pages. The victim is found with a clock: a page that was used since the hand passed last is
-//! passed over once. A page that is being read has a list of the requests that wait for it, so no page is read
+//! A fixed number of pages. Most pages of an index are looked at once, so a page first comes to one of a few slots on
+//! probation, whose memory the processor's cache holds; only when it is looked at again it moves on to the others. There
+//! the victim is found with a clock: a page that was used since the hand passed last is passed over once. (As S3-FIFO
+//! of Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023, without its list of ghosts.) A page that is being read has a list of the requests that wait for it, so no page is read
 //! twice at once.
 
 #[cfg(test)]
@@ -45,7 +47,8 @@ enum State {
 struct Slot {
     state: State,
     key: PageKey,
-    used: bool,
+    /// Times that it was looked at, up to a few: since it came, or since the hand passed.
+    uses: u8,
     /// Away while it is being read.
     memory: Option<Extent>,
     waiting: List,
@@ -56,9 +59,18 @@ pub(super) struct PageCache {
     slots: KVVec<Slot>,
     /// A hash table with linear probing: numbers of slots, one more than they are; 0 is free.
     table: KVVec<u32>,
+    /// The first slots are on probation: so many.
+    probation: usize,
+    /// Which slot comes next, on probation and of the others.
+    next_on_probation: usize,
     hand: usize,
     reading: usize,
 }
+
+/// Most slots on probation: 256 KiB.
+const PROBATION_MAXIMUM: usize = 64;
+/// A page on probation that was looked at so often stays. Once is what it was read for.
+const USES_TO_STAY: u8 = 2;
 
 impl PageCache {
     /// A cache of `pages` pages, at least one.
@@ -73,7 +85,7 @@ impl PageCache {
                         chapter: Chapter(0),
                         page: Page(0),
                     },
-                    used: false,
+                    uses: 0,
                     memory: Some(Extent::new(1, flags)?),
                     waiting: List::EMPTY,
                 },
@@ -88,6 +100,8 @@ impl PageCache {
         Ok(Self {
             slots,
             table,
+            probation: (pages / 4).min(PROBATION_MAXIMUM),
+            next_on_probation: 0,
             hand: 0,
             reading: 0,
         })
@@ -105,7 +119,7 @@ impl PageCache {
         };
         match self.slots.get_mut(index) {
             Some(slot) if slot.state == State::Cached => {
-                slot.used = true;
+                slot.uses = slot.uses.saturating_add(1);
                 Lookup::Cached(index)
             }
             Some(_) => Lookup::Reading(index),
@@ -125,13 +139,14 @@ impl PageCache {
 
     /// Makes room for a page that is not here, and says where it is to be read to; none while all are being read.
     pub(super) fn begin(&mut self, key: PageKey) -> Option<(usize, Extent)> {
-        let index = self.victim()?;
+        let on_probation = self.victim_on_probation();
+        let index = on_probation.or_else(|| self.victim())?;
         self.unlink(index);
         let slot = self.slots.get_mut(index)?;
         let memory = slot.memory.take()?;
         slot.state = State::Reading;
         slot.key = key;
-        slot.used = true;
+        slot.uses = u8::from(on_probation.is_none());
         self.reading += 1;
         self.link(key, index);
         Some((index, memory))
@@ -191,23 +206,66 @@ impl PageCache {
         self.unlink(index);
         if let Some(slot) = self.slots.get_mut(index) {
             slot.state = State::Free;
-            slot.used = false;
+            slot.uses = 0;
         }
     }
 
-    /// A slot that is free or can be freed. Looks at each slot at most twice.
-    fn victim(&mut self) -> Option<usize> {
-        for _ in 0..self.slots.len().saturating_mul(2) {
-            let index = self.hand;
-            self.hand = if index + 1 < self.slots.len() {
+    /// The next slot on probation that is not being read to. A page that is to stay leaves it first.
+    fn victim_on_probation(&mut self) -> Option<usize> {
+        for _ in 0..self.probation {
+            let index = self.next_on_probation;
+            self.next_on_probation = if index + 1 < self.probation {
                 index + 1
             } else {
                 0
             };
+            match self.slots.get(index) {
+                Some(slot) if slot.state == State::Free => return Some(index),
+                Some(slot) if slot.state == State::Cached => {
+                    if slot.uses >= USES_TO_STAY {
+                        if let Some(other) = self.victim() {
+                            self.swap(index, other);
+                        }
+                    }
+                    return Some(index);
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Exchanges the pages of two slots, none of which is being read to.
+    fn swap(&mut self, one: usize, other: usize) {
+        let place_of = |index| {
+            let place = self.key(index).and_then(|key| self.place_of(key));
+            place.filter(|place| self.slot_at(*place) == Some(index))
+        };
+        let places = [(place_of(one), other), (place_of(other), one)];
+        self.slots.swap(one, other);
+        for (place, index) in places {
+            if let Some(entry) = place.and_then(|place| self.table.get_mut(place)) {
+                // CAST: far fewer pages than 2^32.
+                *entry = index as u32 + 1;
+            }
+        }
+    }
+
+    /// A slot that is free or can be freed, of those that are not on probation. Looks at each at most twice.
+    fn victim(&mut self) -> Option<usize> {
+        let first = self.probation;
+        for _ in 0..self.slots.len().saturating_sub(first).saturating_mul(2) {
+            let index = self.hand.max(first);
+            self.hand = if index + 1 < self.slots.len() {
+                index + 1
+            } else {
+                first
+            };
             match self.slots.get_mut(index) {
                 Some(slot) if slot.state == State::Free => return Some(index),
                 Some(slot) if slot.state == State::Cached => {
-                    if !core::mem::take(&mut slot.used) {
+                    let uses = core::mem::take(&mut slot.uses);
+                    if uses == 0 {
                         return Some(index);
                     }
                 }
@@ -218,8 +276,8 @@ impl PageCache {
     }
 
     fn home(&self, key: PageKey) -> usize {
-        let mixed = (key.chapter.0 ^ (u64::from(key.page.0) << 32))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (key.chapter.0 ^ (u64::from(key.page.0) << 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         // CAST: reduced to the table, whose length is a power of two.
         (mixed >> 32) as usize & (self.table.len() - 1)
     }

@@ -84,7 +84,11 @@ impl Parked {
         // CAST: 32 bits fit.
         let mut places = KVVec::with_capacity(capacity as usize, flags)?;
         for index in 0..capacity {
-            let next = if index + 1 < capacity { index + 1 } else { NONE };
+            let next = if index + 1 < capacity {
+                index + 1
+            } else {
+                NONE
+            };
             let attempt = None;
             places.push(Place { attempt, next }, flags)?;
         }

@@ -43,6 +43,8 @@ pub struct Statistics {
     pub page_read_errors: u64,
     /// Blocks that were read and are damaged, or belong elsewhere.
     pub invalid_pages: u64,
+    /// Filters of old chapters that could not be read, or are damaged.
+    pub invalid_filters: u64,
     /// Segments of the volume index that could not be loaded, and lost their entries.
     pub segments_lost: u64,
     /// Segments for which there was no memory.
@@ -113,6 +115,7 @@ impl Statistics {
         self.pages_read += other.pages_read;
         self.page_read_errors += other.page_read_errors;
         self.invalid_pages += other.invalid_pages;
+        self.invalid_filters += other.invalid_filters;
         self.segments_lost += other.segments_lost;
         self.segments_without_memory += other.segments_without_memory;
         self.cache_hits += other.cache_hits;

@@ -15,6 +15,7 @@ mod rest;
 mod search;
 mod segments;
 mod settle;
+mod sparse;
 
 use super::action::ZoneAction;
 use super::bounds::Bounds;
@@ -28,6 +29,7 @@ use super::open_chapter::OpenChapter;
 use super::page_cache::PageCache;
 use super::parked::{Attempt, List, Parked};
 use super::request::{Answer, Request, Unavailable};
+use super::sparse_cache::SparseCache;
 use super::statistics::Statistics;
 use super::units::{Chapter, Image, Segment, Window};
 use super::zones::Zones;
@@ -77,6 +79,8 @@ enum Wait {
     Memory,
     /// A segment of the volume index.
     Segment(Segment),
+    /// The filters of a chapter, on their way to this entry of the sparse cache.
+    Filters(usize),
     /// Room in the open chapter.
     Room,
 }
@@ -86,25 +90,31 @@ enum Wait {
 enum IoOwner {
     Page(usize),
     Segment(usize),
+    Filters(usize),
 }
 
 impl IoOwner {
     const SEGMENT: u32 = 1 << 31;
+    const FILTERS: u32 = 1 << 30;
 
     fn token(self) -> Token {
-        // CAST: far fewer than 2^31 of either.
+        // CAST: far fewer than 2^30 of each.
         match self {
             Self::Page(index) => Token(index as u32),
             Self::Segment(index) => Token(Self::SEGMENT | index as u32),
+            Self::Filters(index) => Token(Self::FILTERS | index as u32),
         }
     }
 
     fn of(token: Token) -> Self {
         // CAST: 32 bits fit.
-        if token.0 & Self::SEGMENT == 0 {
-            Self::Page(token.0 as usize)
+        let index = (token.0 & !(Self::SEGMENT | Self::FILTERS)) as usize;
+        if token.0 & Self::SEGMENT != 0 {
+            Self::Segment(index)
+        } else if token.0 & Self::FILTERS != 0 {
+            Self::Filters(index)
         } else {
-            Self::Segment((token.0 & !Self::SEGMENT) as usize)
+            Self::Page(index)
         }
     }
 }
@@ -132,6 +142,7 @@ pub struct Zone {
     /// A chapter was opened, and the volume index has not been given room for it yet.
     is_unprepared: bool,
     cache: PageCache,
+    sparse: SparseCache,
     parked: Parked,
     /// Go on at the next opportunity.
     ready: List,
@@ -171,6 +182,11 @@ impl Zone {
         let keys = settings.zones.keys(settings.number);
         // CAST: a fraction of the memory of this machine.
         let cache_pages = (geometry.cache_pages / u64::from(settings.zones.count())) as usize;
+        // Chapters of another number of zones are divided elsewhere, so one more at each end.
+        let filter_blocks = match geometry.filter_blocks {
+            0 => 0,
+            all => all.min(all / settings.zones.count() + 2),
+        };
         Ok(Self {
             layout: Layout::new(&geometry),
             checksum: settings.checksum,
@@ -189,6 +205,7 @@ impl Zone {
             is_filled: false,
             is_unprepared: false,
             cache: PageCache::new(cache_pages, flags)?,
+            sparse: SparseCache::new(filter_blocks, flags)?,
             parked: Parked::new(settings.waiting, flags)?,
             ready: List::EMPTY,
             for_room: List::EMPTY,
@@ -221,7 +238,9 @@ impl Zone {
         // The loads do not depend on each other, so the memory answers them all at once.
         for request in requests {
             let open = self.open.touch(request.name);
-            self.touched = self.touched.wrapping_add(open ^ self.names.touch(request.name));
+            self.touched = self
+                .touched
+                .wrapping_add(open ^ self.names.touch(request.name));
         }
         for request in requests {
             self.run(Attempt::new(*request), out);
@@ -276,6 +295,7 @@ impl Zone {
         self.names.memory_bytes()
             + self.open.memory_bytes()
             + self.cache.memory_bytes()
+            + self.sparse.memory_bytes()
             + self.parked.memory_bytes()
             + self.loads.memory_bytes()
             + self.tail.memory_bytes()
@@ -291,6 +311,7 @@ impl Zone {
         match IoOwner::of(token) {
             IoOwner::Page(index) => self.page_done(index, result, memory, out),
             IoOwner::Segment(index) => self.segment_done(index, result, memory, out),
+            IoOwner::Filters(index) => self.filters_done(index, result, memory),
         }
     }
 
@@ -313,6 +334,7 @@ impl Zone {
                 out(ZoneAction::Tell(ToKeeper::Restored { memory }));
             }
             ToZone::Serve => self.serve(),
+            ToZone::Sparse(chapter) => self.cache_filters(chapter, out),
             ToZone::Close(chapter) => self.close_if_open(chapter, out),
             ToZone::Durable(window) => self.durable(window, out),
             ToZone::Fail => self.fail(out),
@@ -332,6 +354,11 @@ impl Zone {
             }
             ToZone::Resume { replaced } => self.resume(replaced),
         }
+    }
+
+    /// Whether anything may be read that no request waits for.
+    fn is_reading_allowed(&self) -> bool {
+        self.state == State::Serving
     }
 
     /// Lets requests go on whose obstacle is gone.

@@ -68,15 +68,22 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let result = match (&options.index_samples, options.index_seed, options.index_seconds) {
-        (Some(folder), _, _) => index_samples::write(folder)
-            .map_err(|error| format!("cannot write to {}: {error}", folder.display())),
-        (None, Some(seed), _) => one_index_seed(&options, seed),
-        (None, None, Some(seconds)) => index_part(&options, seconds),
-        (None, None, None) => match options.seed {
-            Some(seed) => one_seed(&options, seed),
-            None => exhaustive_part(&options).and_then(|()| random_part(&options)),
-        },
+    if let Some(folder) = &options.index_samples {
+        return match index_samples::write(folder) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("cannot write to {}: {error}", folder.display());
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let result = match (options.seed, options.index_seed, options.index_seconds) {
+        (_, Some(seed), _) => one_index_seed(&options, seed),
+        (_, None, Some(seconds)) => index_part(&options, seconds),
+        (Some(seed), None, None) => one_seed(&options, seed),
+        (None, None, None) => exhaustive_part(&options)
+            .and_then(|()| random_part(&options))
+            .and_then(|()| index_part(&options, options.seconds)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -66,6 +66,13 @@ impl<'a> RecordPage<'a> {
         Self::trusted(&block.0, count)
     }
 
+    /// The page in a block that [`fill`] has put so many records into, and that has no header yet.
+    pub fn filled(block: &'a Block, count: usize) -> Self {
+        let count = count.min(RECORDS_PER_PAGE);
+        // CAST: at most RECORDS_PER_PAGE.
+        Self::trusted(&block.0, count as u16)
+    }
+
     fn trusted(bytes: &'a [u8], count: u16) -> Self {
         Self {
             bytes,

@@ -57,12 +57,7 @@ impl Keeper {
         self.begin_load(self.open_chapter(), false, out);
     }
 
-    fn begin_load(
-        &mut self,
-        first: Chapter,
-        is_rebuild: bool,
-        out: &mut impl FnMut(KeeperAction),
-    ) {
+    fn begin_load(&mut self, first: Chapter, is_rebuild: bool, out: &mut impl FnMut(KeeperAction)) {
         self.progress = Progress {
             done: 0,
             total: self.open_chapter().0.saturating_sub(first.0),
@@ -287,9 +282,7 @@ impl Keeper {
     /// Whether loading waits for nothing, so that it can be interrupted here.
     pub(super) fn load_is_at_rest(&self) -> bool {
         match &self.phase {
-            Phase::Loading(load) => {
-                load.is_started && !load.is_restoring && self.stream.is_idle()
-            }
+            Phase::Loading(load) => load.is_started && !load.is_restoring && self.stream.is_idle(),
             _ => false,
         }
     }

@@ -80,10 +80,11 @@ impl Keeper {
         let address = self.layout.superblocks().get(copy).copied().unwrap_or(0);
         let block = self.single_memory.as_ref().and_then(|m| m.blocks().first());
         let block = block.ok_or(OpenError::Storage)?;
-        let found = Superblock::decode(&block.0, address, self.checksum).map_err(|why| match why {
-            Invalid::Version(version) => OpenError::Version(version.into()),
-            _ => OpenError::NoIndex,
-        })?;
+        let found =
+            Superblock::decode(&block.0, address, self.checksum).map_err(|why| match why {
+                Invalid::Version(version) => OpenError::Version(version.into()),
+                _ => OpenError::NoIndex,
+            })?;
         let is_same = found.geometry_known && found.parameters == self.geometry.parameters;
         if found.incompatible != 0 {
             return Err(OpenError::Version(u16::MAX));

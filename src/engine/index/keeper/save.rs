@@ -42,7 +42,7 @@ impl Keeper {
             entries: 0,
             step: Step::Discard,
         });
-        if self.is_saved {
+        if self.is_saved && !cfg!(seeded_bug = "index_save_overwritten") {
             self.write_save_header(None, out);
         } else {
             self.save_more(out);

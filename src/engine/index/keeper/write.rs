@@ -9,7 +9,8 @@ use super::table::Known;
 use super::{IoOwner, Keeper, Phase};
 use crate::engine::event::ErrorClass;
 use crate::engine::index::action::KeeperAction;
-use crate::engine::index::format::{record_page, ChapterHeader};
+use crate::engine::index::format::filter_page::{self, FILTERS_PER_PAGE};
+use crate::engine::index::format::{record_page, ChapterHeader, Place, RecordPage};
 use crate::engine::index::io::IoKind;
 use crate::engine::index::message::ToZone;
 use crate::engine::index::open_chapter::FrozenChapter;
@@ -33,6 +34,7 @@ enum Step {
     /// What was saved is being discarded.
     Discard,
     Pages,
+    Filters,
     Images,
     Flush,
     Header,
@@ -56,7 +58,7 @@ impl Keeper {
         if let Some(place) = self.arrived.get_mut(zone as usize) {
             *place = Some(share);
         }
-        if is_first {
+        if is_first && !cfg!(seeded_bug = "index_close_not_announced") {
             for other in (0..self.zones.count()).filter(|other| *other != zone) {
                 out(KeeperAction::Tell {
                     zone: other,
@@ -137,9 +139,50 @@ impl Keeper {
             }
         }
         if self.stream.is_idle() {
-            if let Phase::Writing(write) = &mut self.phase {
-                write.step = Step::Images;
-            }
+            self.write_filters(out);
+        }
+    }
+
+    /// All pages are written: the filters come next, if there are any.
+    fn write_filters(&mut self, out: &mut impl FnMut(KeeperAction)) {
+        let uuid = self.uuid;
+        let Phase::Writing(write) = &mut self.phase else {
+            return;
+        };
+        write.step = Step::Filters;
+        let chapter = write.chapter;
+        let filters = write.packer.pages();
+        let blocks = filters.div_ceil(FILTERS_PER_PAGE as u32);
+        let first = self.layout.filter(chapter, 0).filter(|_| filters != 0);
+        let (Some(first), Some(mut memory)) = (first, self.filter_memory.take()) else {
+            return self.filters_written(Ok(()), out);
+        };
+        // CAST: 32 bits fit.
+        for (part, block) in (0..blocks).zip(memory.blocks_mut()) {
+            let count = filters as usize - part as usize * FILTERS_PER_PAGE;
+            let address = first + u64::from(part);
+            let place = Place { address, uuid };
+            filter_page::seal(block, place, chapter, part, count, self.checksum);
+        }
+        let kind = IoKind::Write {
+            block: first,
+            blocks,
+            fua: false,
+        };
+        self.start_io(IoOwner::Filters, kind, Some(memory), out);
+    }
+
+    /// The filters are written: the images come next.
+    pub(super) fn filters_written(
+        &mut self,
+        result: Result<(), ErrorClass>,
+        out: &mut impl FnMut(KeeperAction),
+    ) {
+        if result.is_err() {
+            return self.fail(out);
+        }
+        if let Phase::Writing(write) = &mut self.phase {
+            write.step = Step::Images;
             self.make_images(out);
         }
     }
@@ -161,9 +204,21 @@ impl Keeper {
             let Some(address) = self.layout.page(write.chapter, packed.page) else {
                 break;
             };
+            let filters = self.filter_memory.as_mut();
+            if let Some(filters) =
+                filters.filter(|_| self.layout.filter(write.chapter, 0).is_some())
+            {
+                let (part, place) = filter_page::place_of(packed.page);
+                // CAST: 32 bits fit.
+                if let Some(target) = filters.blocks_mut().get_mut(part as usize) {
+                    let records = RecordPage::filled(block, packed.count);
+                    let names = records.records().map(|(name, _)| name);
+                    filter_page::fill(target, place, names);
+                }
+            }
             record_page::seal(
                 block,
-                crate::engine::index::format::Place { address, uuid },
+                Place { address, uuid },
                 write.chapter,
                 packed.page,
                 packed.count,
@@ -224,10 +279,11 @@ impl Keeper {
         }
         write.step = Step::Header;
         let chapter = write.chapter;
+        let ahead = u64::from(cfg!(seeded_bug = "index_images_counted_early"));
         let header = ChapterHeader {
             chapter,
             oldest: self.geometry.oldest(chapter),
-            images: write.end_image.0,
+            images: write.end_image.0 + ahead,
             records: write.packer.records(),
             pages: write.packer.pages(),
         };
@@ -240,13 +296,13 @@ impl Keeper {
         for (part, target) in (0..).zip(memory.blocks_mut()) {
             let address = block + u64::from(part);
             let bounds = self.bounds.of(chapter);
-            let place = crate::engine::index::format::Place { address, ..place };
+            let place = Place { address, ..place };
             header.encode(part, bounds, place, target, self.checksum);
         }
         let kind = IoKind::Write {
             block,
             blocks: self.geometry.header_blocks,
-            fua: true,
+            fua: !cfg!(seeded_bug = "index_header_without_fua"),
         };
         self.start_io(IoOwner::Header, kind, Some(memory), out);
     }

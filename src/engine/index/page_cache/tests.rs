@@ -38,19 +38,47 @@ fn a_page_is_read_once_and_found_until_it_is_evicted() {
 }
 
 #[test]
+fn pages_that_are_looked_at_once_do_not_drive_others_out() {
+    let mut cache = PageCache::new(8, GFP_KERNEL).expect("memory");
+    for page in 1..=3 {
+        read(&mut cache, key(1, page));
+        cache.find(key(1, page));
+        cache.find(key(1, page));
+    }
+    for page in 100..200 {
+        read(&mut cache, key(1, page));
+        cache.find(key(1, page));
+    }
+    for page in 1..=3 {
+        assert!(
+            matches!(cache.find(key(1, page)), Lookup::Cached(_)),
+            "page {page}"
+        );
+        let Lookup::Cached(index) = cache.find(key(1, page)) else {
+            continue;
+        };
+        assert_eq!(cache.page(index).map(|page| page.0[0]), Some(page as u8));
+    }
+}
+
+#[test]
 fn pages_that_are_being_read_are_no_victims() {
     let mut cache = PageCache::new(2, GFP_KERNEL).expect("memory");
     let (first, memory) = cache.begin(key(1, 1)).expect("a slot");
     let (_second, _away) = cache.begin(key(1, 2)).expect("a slot");
     assert!(cache.begin(key(1, 3)).is_none());
     cache.finish(first, memory, false);
-    assert_eq!(cache.find(key(1, 1)), Lookup::Absent, "a bad page stays out");
+    assert_eq!(
+        cache.find(key(1, 1)),
+        Lookup::Absent,
+        "a bad page stays out"
+    );
     assert!(cache.begin(key(1, 3)).is_some());
 }
 
 #[test]
 fn expired_pages_go_even_those_that_are_on_their_way() {
-    let mut cache = PageCache::new(4, GFP_KERNEL).expect("memory");
+    let mut cache = PageCache::new(3, GFP_KERNEL).expect("memory");
     read(&mut cache, key(1, 1));
     let stays = read(&mut cache, key(2, 1));
     let (index, memory) = cache.begin(key(1, 2)).expect("a slot");
@@ -70,7 +98,9 @@ fn the_table_never_loses_or_doubles_a_page() {
     let mut cache = PageCache::new(7, GFP_KERNEL).expect("memory");
     let mut state = 1u64;
     let mut draw = |bound: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (state >> 33) % bound
     };
     let mut away: Vec<(usize, Extent)> = Vec::new();
@@ -103,9 +133,15 @@ fn the_table_never_loses_or_doubles_a_page() {
             .filter(|index| cache.slots[*index].state != State::Free)
             .map(|index| (cache.slots[index].key.chapter, cache.slots[index].key.page))
             .collect();
-        assert_eq!(cache.table.iter().filter(|entry| **entry != 0).count(), keys.len());
+        assert_eq!(
+            cache.table.iter().filter(|entry| **entry != 0).count(),
+            keys.len()
+        );
         keys.sort();
         keys.dedup();
-        assert_eq!(cache.table.iter().filter(|entry| **entry != 0).count(), keys.len());
+        assert_eq!(
+            cache.table.iter().filter(|entry| **entry != 0).count(),
+            keys.len()
+        );
     }
 }

@@ -43,7 +43,11 @@ impl Zone {
         if !self.is_filled || self.state == State::Failed {
             return;
         }
-        if self.closing.as_ref().is_some_and(|closing| !closing.is_durable) {
+        if self
+            .closing
+            .as_ref()
+            .is_some_and(|closing| !closing.is_durable)
+        {
             return;
         }
         // Rarely anything is left: there was a whole chapter's time.
@@ -63,8 +67,15 @@ impl Zone {
             is_durable: false,
         });
         self.open_chapter = chapter.next();
+        if !cfg!(seeded_bug = "index_expires_late") {
+            // The closed chapter takes the place of the oldest one, in the volume index and soon on the disk.
+            self.expire_before(self.geometry.oldest(chapter));
+        }
         self.is_filled = false;
         self.is_unprepared = true;
+        if cfg!(seeded_bug = "index_room_not_told") {
+            return;
+        }
         let waiting = self.for_room.take();
         self.parked.append(&mut self.ready, waiting);
     }
@@ -87,7 +98,9 @@ impl Zone {
             let records = closing.share.live() as u64;
             let _ = self.names.prepare(records, self.flags);
         }
-        let (not_indexed, next) = self.names.apply(closing.chapter, &closing.share, next, steps);
+        let (not_indexed, next) = self
+            .names
+            .apply(closing.chapter, &closing.share, next, steps);
         self.statistics.discarded += not_indexed;
         closing.next = next;
         let more = closing.next.is_some();
@@ -97,8 +110,10 @@ impl Zone {
 
     /// A chapter has reached the disk.
     pub(super) fn durable(&mut self, window: Window, out: &mut impl FnMut(ZoneAction)) {
-        self.window = window;
-        self.cache.forget_before(window.oldest);
+        self.window.newest = window.newest;
+        if !cfg!(seeded_bug = "index_expires_late") {
+            self.expire_before(window.oldest);
+        }
         if let Some(closing) = &mut self.closing {
             closing.is_durable |= closing.chapter <= window.newest;
         }
@@ -106,9 +121,17 @@ impl Zone {
         self.close_if_possible(out);
     }
 
+    /// Forgets chapters before this one.
+    fn expire_before(&mut self, oldest: Chapter) {
+        self.window.oldest = self.window.oldest.max(oldest);
+        self.cache.forget_before(self.window.oldest);
+        self.sparse.forget_before(self.window.oldest);
+    }
+
     /// All chapters up to this one are in the volume index.
     pub(super) fn mark(&self) -> Chapter {
         match &self.closing {
+            Some(_) if cfg!(seeded_bug = "index_mark_too_new") => Chapter(self.open_chapter.0 - 1),
             Some(closing) if closing.next.is_some() => Chapter(closing.chapter.0 - 1),
             _ => Chapter(self.open_chapter.0 - 1),
         }

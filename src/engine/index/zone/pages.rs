@@ -45,7 +45,7 @@ impl Zone {
                 self.statistics.page_read_errors += 1;
                 false
             }
-            Ok(()) if !self.is_page(key, &memory) => {
+            Ok(()) if !cfg!(seeded_bug = "index_page_unchecked") && !self.is_page(key, &memory) => {
                 self.statistics.invalid_pages += 1;
                 false
             }
@@ -55,6 +55,9 @@ impl Zone {
         let mut waiting = self.cache.waiting(index).map_or(List::EMPTY, List::take);
         // Each goes on at once, so that the page is still here.
         while let Some(mut attempt) = self.parked.take(&mut waiting) {
+            if !good && cfg!(seeded_bug = "index_waiter_forgotten") {
+                continue;
+            }
             if !good {
                 attempt.rule_out(key.chapter);
             }
@@ -69,6 +72,7 @@ impl Zone {
         let list = match wait {
             Wait::Page(index) => self.cache.waiting(index),
             Wait::Memory => None,
+            Wait::Filters(index) => self.sparse.waiting(index),
             Wait::Segment(segment) => Some(self.loads.waiting(segment)),
             Wait::Room => Some(&mut self.for_room),
         };

@@ -131,10 +131,13 @@ impl Zone {
             let uuid = self.uuid;
             let place = Place { address, uuid };
             // CAST: 32 bits fit; a share has fewer than 2^32 places.
-            let entries = self.open.entries_from(from as usize).map(|(behind, entry)| {
-                next = behind as u32;
-                entry
-            });
+            let entries = self
+                .open
+                .entries_from(from as usize)
+                .map(|(behind, entry)| {
+                    next = behind as u32;
+                    entry
+                });
             written = saved_page::encode(block, entries, place, generation, page, self.checksum);
         }
         ToKeeper::Saved {

@@ -5,6 +5,7 @@
 use super::{State, Zone};
 use crate::engine::index::action::ZoneAction;
 use crate::engine::index::message::ToKeeper;
+use crate::engine::index::units::Chapter;
 
 impl Zone {
     /// Takes no more requests.
@@ -21,8 +22,10 @@ impl Zone {
     pub(super) fn rest_if_idle(&mut self, out: &mut impl FnMut(ZoneAction)) {
         let is_idle = self.parked.len() == 0
             && self.cache.reading() == 0
+            && self.sparse.reading().is_none()
             && self.loads.reading() == 0
             && (!self.is_filled || self.state == State::Failed);
+        let is_idle = is_idle || cfg!(seeded_bug = "index_rests_too_early");
         if !self.rest_is_owed || !is_idle {
             return;
         }
@@ -38,6 +41,7 @@ impl Zone {
         self.rest_is_owed = false;
         if replaced {
             self.cache.forget_all();
+            self.sparse.forget_before(Chapter(Chapter::LIMIT));
         }
         if matches!(self.state, State::Resting | State::Suspended) {
             self.state = if self.resumes_serving {

@@ -34,7 +34,7 @@ pub(super) enum Step {
 }
 
 /// How the search of one closed chapter ended.
-enum Probe {
+pub(super) enum Probe {
     Found(Data),
     NotThere,
     Wait(Wait),
@@ -61,7 +61,8 @@ impl Zone {
         if let Some(entry) = self.open.find(name) {
             return step_of(&entry, Origin::Open);
         }
-        if let Some(closing) = &self.closing {
+        let searched = !cfg!(seeded_bug = "index_frozen_not_searched");
+        if let Some(closing) = self.closing.as_ref().filter(|_| searched) {
             if let Some(entry) = closing.share.find(name) {
                 return step_of(&entry, Origin::Frozen(closing.chapter));
             }
@@ -77,16 +78,21 @@ impl Zone {
         let candidates = self.names.candidates(name);
         for chapter in candidates.as_slice() {
             match self.probe(attempt, *chapter, out) {
-                Probe::Found(data) => return Step::Found(data, Origin::Closed(*chapter)),
+                Probe::Found(data) => {
+                    if name.is_hook() && self.geometry.is_sparse() {
+                        self.hook_found(*chapter, out);
+                    }
+                    return Step::Found(data, Origin::Closed(*chapter));
+                }
                 Probe::NotThere => {}
                 Probe::Wait(wait) => return Step::Wait(wait),
             }
         }
-        Step::Absent
+        self.search_sparse(attempt, out)
     }
 
     /// Looks for the name in one closed chapter.
-    fn probe(
+    pub(super) fn probe(
         &mut self,
         attempt: &mut Attempt,
         chapter: Chapter,

@@ -7,9 +7,9 @@ use crate::engine::event::ErrorClass;
 use crate::engine::index::action::ZoneAction;
 use crate::engine::index::extent::Extent;
 use crate::engine::index::io::{Io, IoKind};
-use crate::engine::index::parked::List;
 use crate::engine::index::message::ToKeeper;
 use crate::engine::index::names::ImagePlace;
+use crate::engine::index::parked::List;
 use crate::engine::index::units::{Image, Segment};
 use kernel::alloc::{AllocError, Flags, KVec};
 
@@ -200,7 +200,7 @@ impl Zone {
     }
 
     fn drop_tail_if_complete(&mut self) {
-        if self.names.is_complete() {
+        if self.names.is_complete() || cfg!(seeded_bug = "index_tail_dropped") {
             self.tail.clear();
         }
     }

@@ -81,11 +81,14 @@ impl<'a> Alone<'a> {
     pub fn submit(&mut self, mut requests: &[Request]) {
         while !requests.is_empty() {
             let actions = &mut self.zone_actions;
-            let taken = self.zone.submit(requests, &mut |action| actions.push(action));
+            let taken = self
+                .zone
+                .submit(requests, &mut |action| actions.push(action));
             requests = requests.get(taken..).unwrap_or(&[]);
             self.settle();
             let actions = &mut self.zone_actions;
-            self.zone.background(STEPS, &mut |action| actions.push(action));
+            self.zone
+                .background(STEPS, &mut |action| actions.push(action));
             self.settle();
         }
     }
@@ -117,7 +120,8 @@ impl<'a> Alone<'a> {
 
     fn keeper_event(&mut self, event: KeeperEvent) {
         let actions = &mut self.keeper_actions;
-        self.keeper.handle(event, &mut |action| actions.push(action));
+        self.keeper
+            .handle(event, &mut |action| actions.push(action));
     }
 
     fn zone_event(&mut self, event: ZoneEvent) {

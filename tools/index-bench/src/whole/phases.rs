@@ -160,10 +160,10 @@ pub fn run(geometry: Geometry, path: &Path, steady_chapters: u64) -> io::Result<
 
 fn duplicates(run: &mut Run<'_>, geometry: &Geometry, file: &IndexFile, figures: &mut Figures) {
     let mut numbers = Numbers::new(7);
-    let count = 4 * geometry.chapter_records;
+    let count = 40 * geometry.chapter_records;
     let first = run.next;
     // One chapter at each end stays out: what has expired, and what is being closed meanwhile.
-    let window = geometry.records() - 8 * geometry.chapter_records;
+    let window = geometry.records() - 80 * geometry.chapter_records;
     let found = run.index.answers.found;
     let read = file.bytes_read();
     let mut asked = 0;

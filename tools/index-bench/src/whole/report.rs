@@ -33,14 +33,50 @@ pub fn metrics(figures: &Figures, speedup: Option<f64>) -> Vec<Metric> {
     let mut all = vec![
         metric("fill", "us/record", figures.fill / 1e3, 0.45, 1.24),
         metric("steady state", "us/record", figures.steady / 1e3, 0.65, 2.5),
-        metric("half duplicates", "us/request", figures.duplicates / 1e3, 1.0, 3.0),
-        metric("query, open chapter", "us/request", figures.query_open / 1e3, 0.2, f64::NAN),
-        metric("query, absent", "us/request", figures.query_absent / 1e3, 0.2, f64::NAN),
+        metric(
+            "half duplicates",
+            "us/request",
+            figures.duplicates / 1e3,
+            1.0,
+            3.0,
+        ),
+        metric(
+            "query, open chapter",
+            "us/request",
+            figures.query_open / 1e3,
+            0.2,
+            f64::NAN,
+        ),
+        metric(
+            "query, absent",
+            "us/request",
+            figures.query_absent / 1e3,
+            0.2,
+            f64::NAN,
+        ),
         metric("memory", "bytes/record", figures.memory, 3.3, 3.6),
         metric("disk", "bytes/record", figures.disk, 28.0, 35.0),
-        metric("read by a hit", "bytes", figures.hit_bytes, 16384.0, 65536.0),
-        metric("reads of absent names", "in 1000", figures.absent_reads, 1.0, 0.24),
-        metric("read by a load", "of the volume", figures.load_share, 0.05, 1.0),
+        metric(
+            "read by a hit",
+            "bytes",
+            figures.hit_bytes,
+            16384.0,
+            65536.0,
+        ),
+        metric(
+            "reads of absent names",
+            "in 1000",
+            figures.absent_reads,
+            1.0,
+            0.24,
+        ),
+        metric(
+            "read by a load",
+            "of the volume",
+            figures.load_share,
+            0.05,
+            1.0,
+        ),
         metric(
             "duplicates not found",
             "in 1000000",
@@ -57,7 +93,13 @@ pub fn metrics(figures: &Figures, speedup: Option<f64>) -> Vec<Metric> {
         ),
     ];
     if let Some(speedup) = speedup {
-        all.push(metric("two zones, inverse of the speed", "of one zone", 1.0 / speedup, 1.0 / 1.8, f64::NAN));
+        all.push(metric(
+            "two zones, inverse of the speed",
+            "of one zone",
+            1.0 / speedup,
+            1.0 / 1.8,
+            f64::NAN,
+        ));
     }
     all
 }
@@ -74,7 +116,11 @@ pub fn table(metrics: &[Metric]) -> String {
         } else {
             format!("{:.3}", metric.uds)
         };
-        let mark = if metric.value <= metric.bound { "" } else { "  MISSED" };
+        let mark = if metric.value <= metric.bound {
+            ""
+        } else {
+            "  MISSED"
+        };
         let _ = writeln!(
             text,
             "{:34} {:>14} {:>12.4} {:>12.4} {:>12}{mark}",
@@ -112,7 +158,14 @@ pub fn plot(curve: &[Point]) -> String {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n"
     );
     text += &line(curve, time, "#1f5fa8", MARGIN - 8.0, "end", "ns a record");
-    text += &line(curve, bytes, "#b8501f", WIDTH - MARGIN + 8.0, "start", "bytes a record");
+    text += &line(
+        curve,
+        bytes,
+        "#b8501f",
+        WIDTH - MARGIN + 8.0,
+        "start",
+        "bytes a record",
+    );
     for step in 0..=4 {
         let fill = f64::from(step) / 4.0;
         let x = MARGIN + fill * (WIDTH - 2.0 * MARGIN);

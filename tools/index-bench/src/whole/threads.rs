@@ -179,11 +179,14 @@ impl Worker<'_> {
                 return;
             }
             let actions = &mut self.actions;
-            let taken = self.zone.submit(requests, &mut |action| actions.push(action));
+            let taken = self
+                .zone
+                .submit(requests, &mut |action| actions.push(action));
             requests = requests.get(taken..).unwrap_or(&[]);
             self.settle();
             let actions = &mut self.actions;
-            self.zone.background(STEPS, &mut |action| actions.push(action));
+            self.zone
+                .background(STEPS, &mut |action| actions.push(action));
             self.settle();
             if taken == 0 {
                 let message = self.from_keeper.recv().expect("the keeper's thread");
@@ -196,7 +199,9 @@ impl Worker<'_> {
         self.is_serving |= matches!(message, ToZone::Serve);
         let actions = &mut self.actions;
         self.zone
-            .handle(ZoneEvent::Message(message), &mut |action| actions.push(action));
+            .handle(ZoneEvent::Message(message), &mut |action| {
+                actions.push(action)
+            });
         self.settle();
     }
 

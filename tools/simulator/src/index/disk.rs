@@ -102,8 +102,8 @@ impl Disk {
         }
     }
 
-    /// Reads into the first blocks of a memory; an error if a sector of one of them is unreadable.
-    pub fn read(&self, block: u64, blocks: u32, memory: &mut Extent) -> Result<(), ()> {
+    /// Reads into the first blocks of a memory; false if a sector of one of them is unreadable.
+    pub fn read(&self, block: u64, blocks: u32, memory: &mut Extent) -> bool {
         for (offset, target) in memory
             .blocks_mut()
             .iter_mut()
@@ -112,11 +112,11 @@ impl Disk {
         {
             let block = block + offset as u64;
             if self.unreadable.contains(&block) {
-                return Err(());
+                return false;
             }
             target.0 = *self.content(block);
         }
-        Ok(())
+        true
     }
 
     /// What a read of a block would find.
@@ -216,4 +216,3 @@ impl Disk {
         }
     }
 }
-

@@ -21,6 +21,8 @@ struct History {
     ever: Vec<Data>,
     /// Deleted before the last start, or what it has may be older than the newest: only what it ever had is known.
     is_uncertain: bool,
+    /// The same is true of what was there before the first record.
+    is_unknown_below: bool,
 }
 
 /// How an answer compares with the promise.
@@ -45,13 +47,17 @@ pub struct Model {
     /// The newest chapter that was said to be durable.
     pub durable: Chapter,
     versions: u64,
+    /// Live chapters.
+    chapters: u64,
+    /// Of older chapters than so many only hooks are sure to be found.
+    dense_chapters: u64,
     /// What names had in the open chapters when these were saved.
     saved: HashMap<Name, Record>,
 }
 
 impl Model {
-    /// An empty index.
-    pub fn new(zones: usize, weakness: Weakness) -> Self {
+    /// An empty index of so many live chapters.
+    pub fn new(zones: usize, weakness: Weakness, chapters: u64) -> Self {
         Self {
             weakness,
             numbers: HashMap::new(),
@@ -59,7 +65,17 @@ impl Model {
             zones: vec![(Chapter::FIRST, Chapter::FIRST); zones],
             durable: Chapter(0),
             versions: 0,
+            chapters,
+            dense_chapters: u64::MAX,
             saved: HashMap::new(),
+        }
+    }
+
+    /// The same of a sparse index with so many dense chapters.
+    pub fn sparse(zones: usize, weakness: Weakness, chapters: u64, dense_chapters: u64) -> Self {
+        Self {
+            dense_chapters,
+            ..Self::new(zones, weakness, chapters)
         }
     }
 
@@ -80,11 +96,8 @@ impl Model {
     pub fn closed(&mut self, zone: usize, chapter: Chapter) {
         assert_eq!(self.zones[zone].1, chapter, "chapters are closed in turn");
         self.zones[zone].1 = chapter.next();
-    }
-
-    /// A zone learns of the oldest live chapter.
-    pub fn oldest(&mut self, zone: usize, oldest: Chapter) {
-        self.zones[zone].0 = oldest;
+        let oldest = (chapter.0 + 1).saturating_sub(self.chapters);
+        self.zones[zone].0 = self.zones[zone].0.max(Chapter(oldest));
     }
 
     /// The chapter that a zone is filling.
@@ -121,10 +134,12 @@ impl Model {
                 let is_newest = known.is_some_and(|record| record.data == Some(data));
                 let in_open = known.is_some_and(|record| record.chapter == open);
                 let is_misplaced = is_newest && in_open != (place == Place::Open);
-                let moved = history.records.iter().rev().skip(1);
+                let mut moved = history.records.iter().rev().skip(1);
+                let may_be_old =
+                    history.is_unknown_below || moved.any(|record| record.data == Some(data));
                 let verdict = if history.is_uncertain {
                     Verdict::Kept
-                } else if is_misplaced && !moved.clone().any(|record| record.data == Some(data)) {
+                } else if is_misplaced && !may_be_old {
                     return Err(format!(
                         "{request:?} found in {place:?}, open is {open:?}, {known:?}"
                     ));
@@ -135,7 +150,18 @@ impl Model {
                 };
                 (Some(data), verdict)
             }
-            (Answer::Absent, Some(_)) if !history.is_uncertain => (None, Verdict::Lost),
+            (Answer::Absent, Some(record)) if !history.is_uncertain => {
+                let age = open.0.saturating_sub(record.chapter.0);
+                let is_sparse = age >= self.dense_chapters && !request.name.is_hook();
+                (
+                    None,
+                    if is_sparse {
+                        Verdict::Kept
+                    } else {
+                        Verdict::Lost
+                    },
+                )
+            }
             (Answer::Absent, _) => (None, Verdict::Kept),
         };
         let change = match (request.kind, found) {
@@ -154,8 +180,8 @@ impl Model {
                 chapter: open,
             });
             history.ever.extend(data);
-        } else if verdict == Verdict::Lost {
-            // Once lost it may stay so.
+        } else if found.is_none() && known.is_some() {
+            // What was not found once may stay so.
             history.is_uncertain = true;
         }
         Ok(verdict)
@@ -192,6 +218,12 @@ impl Model {
                 history.records.push(*record);
             }
             history.is_uncertain |= history.records.last().is_some_and(is_gone);
+            // Whatever comes is known until a crash takes it away again.
+            if history.is_uncertain {
+                history.records.clear();
+                history.is_unknown_below = true;
+            }
+            history.is_uncertain = history.is_unknown_below && history.records.is_empty();
         }
     }
 

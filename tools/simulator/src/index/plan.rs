@@ -63,11 +63,16 @@ impl Plan {
             bad_writes: random.one_in(4),
         };
         let zones_maximum = 1 + random.below(3) as u32;
+        let is_sparse = random.one_in(3);
         let shape = Shape {
             parameters: Parameters {
                 pages: 1 + random.below(3) as u32,
                 dense_chapters: 3 + random.below(8) as u32,
-                sparse_chapters: 0,
+                sparse_chapters: if is_sparse {
+                    2 + random.below(9) as u32
+                } else {
+                    0
+                },
                 checkpoint_chapters: 1 + random.below(5) as u32,
                 bucket_bits: 1 + random.below(3) as u32,
             },
@@ -77,7 +82,14 @@ impl Plan {
         };
         let window = u64::from(shape.parameters.pages * shape.parameters.dense_chapters) * 184;
         let names = 50 + random.below((2 * window) as usize) as u64;
-        let model = Model::new(shape.zones as usize, weakness);
+        let dense = u64::from(shape.parameters.dense_chapters);
+        let zones = shape.zones as usize;
+        let model = if is_sparse {
+            let sparse = u64::from(shape.parameters.sparse_chapters);
+            Model::sparse(zones, weakness, dense + sparse, dense)
+        } else {
+            Model::new(zones, weakness, dense)
+        };
         let mut world = World::new(shape, model, Disk::default());
         world.trace = trace;
         Self {
@@ -185,8 +197,10 @@ impl Plan {
         let world = self.world();
         let is_whole = world.disk.damaged == 0 && !faults.bad_reads;
         let sum = world.statistics();
-        if is_whole && sum.invalid_pages + sum.segments_lost != 0 {
-            return Err(format!("pages or segments are damaged, and nobody did it: {sum:?}"));
+        if is_whole && sum.invalid_pages + sum.invalid_filters + sum.segments_lost != 0 {
+            return Err(format!(
+                "pages or segments are damaged, and nobody did it: {sum:?}"
+            ));
         }
         // Weak names push each other out of the volume index, which answers four chapters at most.
         let is_strong = weakness == Weakness::Strong;
@@ -197,8 +211,9 @@ impl Plan {
                 world.without_room()
             ));
         }
-        // After a start several chapters may have a name, of which a deletion forgets the newest.
-        let is_first = world.tally.opens <= 2;
+        // After a start several chapters may have a name, of which a deletion forgets the newest. Filters of sparse
+        // chapters know nothing of deletions.
+        let is_first = world.tally.opens <= 2 && !world.shape.geometry().is_sparse();
         if is_whole && is_strong && is_first && world.tally.older > world.without_room() {
             return Err(format!("{} older records came back", world.tally.older));
         }

@@ -398,7 +398,8 @@ impl World {
 
     fn keeper_event(&mut self, event: KeeperEvent) {
         let mut actions = Vec::new();
-        self.keeper.handle(event, &mut |action| actions.push(action));
+        self.keeper
+            .handle(event, &mut |action| actions.push(action));
         for action in actions {
             self.keeper_action(action);
         }

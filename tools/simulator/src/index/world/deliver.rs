@@ -69,10 +69,16 @@ impl World {
             Choice::Submit(zone) => {
                 let waits = self.submit(zone, 1 + random.below(8)) == 0;
                 // What waits for room can only go on when something else happens.
-                if waits && choices.iter().all(|choice| matches!(choice, Choice::Submit(_))) {
+                if waits
+                    && choices
+                        .iter()
+                        .all(|choice| matches!(choice, Choice::Submit(_)))
+                {
                     let any = (0..self.zones.len()).any(|zone| self.background(zone, 1000));
                     if !any && self.flights.is_empty() && self.is_silent() {
-                        return Err(format!("zone {zone} takes no requests, and nothing happens"));
+                        return Err(format!(
+                            "zone {zone} takes no requests, and nothing happens"
+                        ));
                     }
                 }
             }
@@ -105,7 +111,6 @@ impl World {
     fn zone_message(&mut self, zone: usize, message: ToZone) {
         self.note(|| format!("keeper to zone {zone}: {message:?}"));
         if let ToZone::Durable(window) = &message {
-            self.model.oldest(zone, window.oldest);
             self.model.durable = self.model.durable.max(window.newest);
         }
         self.zone_event(zone, ZoneEvent::Message(message));
@@ -217,7 +222,7 @@ impl World {
         match io.kind {
             IoKind::Read { block, blocks } => {
                 if let Some(memory) = &mut io.memory {
-                    if self.disk.read(block, blocks, memory).is_err() {
+                    if !self.disk.read(block, blocks, memory) {
                         result = Err(ErrorClass::Media);
                     }
                 }
