@@ -351,9 +351,11 @@ impl Bucket {
                 left = left.saturating_sub(lane_bits);
                 continue;
             }
+            // An entry has bits, so neither quotient is ever replaced.
+            let before = |bits: usize| bits.checked_div(layout.entry_bits).unwrap_or(0);
             // CAST: at most 63.
-            let lane = old.trailing_zeros() as usize / layout.entry_bits;
-            let entry = (at - layout.entries_at) / layout.entry_bits + lane;
+            let lane = before(old.trailing_zeros() as usize);
+            let entry = before(at.wrapping_sub(layout.entries_at)).wrapping_add(lane);
             dropped(self.code(layout, entry));
             self.remove(layout, entry, select(!self.words[0], entry));
             left = left.saturating_sub(layout.entry_bits);
