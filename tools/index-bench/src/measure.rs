@@ -91,14 +91,14 @@ fn ask(contender: &mut dyn Contender, chapters: Chapters, newest: u64, figures: 
     let (mut batch, mut single, mut present) = (f64::MAX, f64::MAX, f64::MAX);
     let mut hits = 0;
     for round in 0..ROUNDS as u64 {
-        let absent = asked.unsorted(1 << 40 | round);
+        let absent = asked.unsorted((1 << 40) | round);
         let time = time_of(|| {
             for keys in absent.chunks(BATCH) {
                 hits += contender.look_up(keys);
             }
         });
         batch = batch.min(time as f64);
-        let absent = asked.unsorted(2 << 40 | round);
+        let absent = asked.unsorted((2 << 40) | round);
         let time = time_of(|| {
             for keys in absent.chunks(1) {
                 hits += contender.look_up(keys);

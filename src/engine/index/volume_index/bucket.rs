@@ -28,7 +28,7 @@ pub(super) struct Run {
 fn run(bitmap: u64, mini_bucket: usize) -> Run {
     // The run begins behind the one that ends the mini-bucket before it; the bit put in front stands for that of the
     // first mini-bucket.
-    let bit = select(bitmap << 1 | 1, mini_bucket) & 63;
+    let bit = select((bitmap << 1) | 1, mini_bucket) & 63;
     Run {
         bit,
         entry: bit.wrapping_sub(mini_bucket),
@@ -69,7 +69,7 @@ pub(super) type Words = [u64; STRIDE_MAXIMUM];
 fn bits(words: &Words, bit: usize) -> u64 {
     let (word, shift) = position(bit);
     let next = words[(word + 1) % STRIDE_MAXIMUM];
-    words[word % STRIDE_MAXIMUM] >> shift | next << 1 << (63 - shift)
+    (words[word % STRIDE_MAXIMUM] >> shift) | (next << 1 << (63 - shift))
 }
 
 /// The bits of an entry.
@@ -147,13 +147,9 @@ pub(super) struct Found {
 /// The bits of word `index` at or behind bit `shift` of word `first`.
 #[inline]
 fn reach(index: usize, first: usize, shift: u32) -> u64 {
-    if index > first {
-        u64::MAX
-    } else if index == first {
-        !low(shift)
-    } else {
-        0
-    }
+    let here = if index == first { !low(shift) } else { 0 };
+    let above = if index > first { u64::MAX } else { 0 };
+    here | above
 }
 
 /// A bucket taken out to be changed.
@@ -254,7 +250,7 @@ impl Bucket {
     #[inline]
     pub(super) fn find(&self, layout: &BucketLayout, tag: Tag, code: u64) -> Option<Found> {
         let run = run(self.words[0], tag.mini_bucket);
-        let wanted = tag.remainder << layout.code_bits | code;
+        let wanted = (tag.remainder << layout.code_bits) | code;
         (0..run.length.min(layout.slots))
             .find(|index| entry(&self.words, layout, run.entry.wrapping_add(*index)) == wanted)
             .map(|index| Found {
@@ -272,7 +268,7 @@ impl Bucket {
         let run = run(bitmap, tag.mini_bucket);
         // CAST: below 64.
         let below = low(run.bit as u32);
-        let bitmap = bitmap & below | (bitmap & !below) << 1;
+        let bitmap = bitmap & below | ((bitmap & !below) << 1);
         let at = layout.entries_at + run.entry.wrapping_mul(layout.entry_bits);
         let (first, shift) = position(at);
         // CAST: at most 40.
@@ -300,7 +296,7 @@ impl Bucket {
         let bitmap = self.bitmap(layout);
         // CAST: below 64.
         let below = low(bit as u32);
-        let bitmap = bitmap & below | bitmap >> 1 & !below;
+        let bitmap = bitmap & below | (bitmap >> 1) & !below;
         let at = layout.entries_at + entry.wrapping_mul(layout.entry_bits);
         // CAST: at most 40.
         let bits = layout.entry_bits as u32;
@@ -322,7 +318,7 @@ impl Bucket {
         let mask = low(layout.code_bits as u32);
         let (at, shift) = position(layout.entries_at + entry.wrapping_mul(layout.entry_bits));
         let word = &mut self.words[at % STRIDE_MAXIMUM];
-        *word = *word & !(mask << shift) | code << shift;
+        *word = *word & !(mask << shift) | (code << shift);
         if let Some(word) = self.words.get_mut(at + 1) {
             let (mask, code) = (mask >> 1 >> (63 - shift), code >> 1 >> (63 - shift));
             *word = *word & !mask | code;
@@ -355,9 +351,11 @@ impl Bucket {
                 left = left.saturating_sub(lane_bits);
                 continue;
             }
+            // An entry has bits, so neither quotient is ever replaced.
+            let before = |bits: usize| bits.checked_div(layout.entry_bits).unwrap_or(0);
             // CAST: at most 63.
-            let lane = old.trailing_zeros() as usize / layout.entry_bits;
-            let entry = (at - layout.entries_at) / layout.entry_bits + lane;
+            let lane = before(old.trailing_zeros() as usize);
+            let entry = before(at.wrapping_sub(layout.entries_at)).wrapping_add(lane);
             dropped(self.code(layout, entry));
             self.remove(layout, entry, select(!self.words[0], entry));
             left = left.saturating_sub(layout.entry_bits);
@@ -376,7 +374,7 @@ impl Bucket {
                 0 => self.words[0] & !bitmap_mask(from),
                 _ => self.words[index],
             };
-            *word = old << bits | carry >> 1 >> (63 - bits);
+            *word = (old << bits) | (carry >> 1 >> (63 - bits));
             carry = old;
         }
         words[0] |= bitmap;

@@ -134,7 +134,7 @@ impl Segment {
                 *word = bytes
                     .iter()
                     .rev()
-                    .fold(0, |word, byte| word << 8 | u64::from(*byte));
+                    .fold(0, |word, byte| (word << 8) | u64::from(*byte));
             }
             if !bucket.is_valid(layout) {
                 // CAST: at most 1024 buckets.

@@ -155,7 +155,7 @@ impl Segment {
             // Most of the time, when the window is full, one of the two has an expired entry.
             let purged = self.purge(layout, codes, tally, &mut content);
             if !purged {
-                bucket = self.room_for(shape, codes, tally, place)?;
+                bucket = self.room_for(shape, codes, tally, place, emptier)?;
                 content = self.read(layout, bucket);
             }
         }
@@ -166,21 +166,23 @@ impl Segment {
         Some(())
     }
 
-    /// Makes room in one of the buckets of a place, both of which are full, and says in which.
+    /// Makes room in one of the buckets of a place, both of which are full, and says in which. `purged` is the one that
+    /// is known to have no expired entry.
     fn room_for(
         &mut self,
         shape: &Shape,
         codes: &Codes,
         tally: &mut Tally,
         place: &Place,
+        purged: usize,
     ) -> Option<usize> {
         let layout = shape.layout(self.stride);
         let both = [place.first, place.second];
         let mut looks = LOOKS_MAXIMUM;
-        let purged = both
+        let other = both
             .into_iter()
-            .find(|bucket| self.purge_bucket(layout, codes, tally, *bucket));
-        purged
+            .find(|bucket| *bucket != purged && self.purge_bucket(layout, codes, tally, *bucket));
+        other
             .or_else(|| {
                 both.into_iter()
                     .find(|bucket| self.kick(shape, tally, *bucket))

@@ -298,7 +298,7 @@ fn bucket_layout(
 
 fn lanes(entry_bits: usize, code_bits: u32) -> Lanes {
     let count = 64 / entry_bits;
-    let ones = (0..count).fold(0, |ones, lane| ones | 1 << (lane * entry_bits));
+    let ones = (0..count).fold(0, |ones, lane| ones | (1 << (lane * entry_bits)));
     let highs = ones << (entry_bits - 1);
     let codes = ones * ((1 << code_bits) - 1);
     Lanes {

@@ -43,7 +43,7 @@ impl CuckooFilter {
     fn slot(&self, bucket: u64, slot: u64) -> u64 {
         let bit = (bucket * BUCKET_SLOTS + slot) * u64::from(SLOT_BITS);
         let (word, shift) = ((bit / 64) as usize, bit % 64);
-        let bits = self.words[word] >> shift | self.words[word + 1] << 1 << (63 - shift);
+        let bits = (self.words[word] >> shift) | (self.words[word + 1] << 1 << (63 - shift));
         bits & ((1 << SLOT_BITS) - 1)
     }
 
@@ -51,7 +51,7 @@ impl CuckooFilter {
         let bit = (bucket * BUCKET_SLOTS + slot) * u64::from(SLOT_BITS);
         let (word, shift) = ((bit / 64) as usize, bit % 64);
         let mask = (1u64 << SLOT_BITS) - 1;
-        self.words[word] = self.words[word] & !(mask << shift) | value << shift;
+        self.words[word] = self.words[word] & !(mask << shift) | (value << shift);
         let (mask, value) = (mask >> 1 >> (63 - shift), value >> 1 >> (63 - shift));
         self.words[word + 1] = self.words[word + 1] & !mask | value;
     }
@@ -61,7 +61,8 @@ impl CuckooFilter {
         let product = u128::from(key) * u128::from(self.segments);
         let (segment, rest) = ((product >> 64) as u64, product as u64);
         let first = segment * SEGMENT_BUCKETS + (rest >> 52);
-        let fingerprint = (rest >> (52 - FINGERPRINT_BITS) & ((1 << FINGERPRINT_BITS) - 1)).max(1);
+        let fingerprint =
+            ((rest >> (52 - FINGERPRINT_BITS)) & ((1 << FINGERPRINT_BITS) - 1)).max(1);
         (first, other(first, fingerprint), fingerprint)
     }
 
@@ -83,7 +84,7 @@ impl CuckooFilter {
 
     fn insert(&mut self, key: u64, code: u64) {
         let (first, second, fingerprint) = self.place(key);
-        let mut value = fingerprint << CODE_BITS | code;
+        let mut value = (fingerprint << CODE_BITS) | code;
         if self.put(first, value) || self.put(second, value) {
             return;
         }

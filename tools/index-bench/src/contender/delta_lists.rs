@@ -76,13 +76,13 @@ impl DeltaLists {
     /// The bits from `bit` on, at least 57 of them.
     fn bits(&self, bit: u64) -> u64 {
         let (word, shift) = ((bit / 64) as usize, bit % 64);
-        self.words[word] >> shift | self.words[word + 1] << 1 << (63 - shift)
+        (self.words[word] >> shift) | (self.words[word + 1] << 1 << (63 - shift))
     }
 
     fn put(&mut self, bit: u64, count: u64, value: u64) {
         let (word, shift) = ((bit / 64) as usize, bit % 64);
         let mask = u64::MAX >> (64 - count);
-        self.words[word] = self.words[word] & !(mask << shift) | value << shift;
+        self.words[word] = self.words[word] & !(mask << shift) | (value << shift);
         let (mask, value) = (mask >> 1 >> (63 - shift), value >> 1 >> (63 - shift));
         if mask != 0 {
             self.words[word + 1] = self.words[word + 1] & !mask | value;
@@ -112,7 +112,7 @@ impl DeltaLists {
     fn read(&self, bit: u64, before: u64) -> Entry {
         let bits = self.bits(bit);
         let code = bits & ((1 << CODE_BITS) - 1);
-        let distance = bits >> CODE_BITS & ((1 << BITS) - 1);
+        let distance = (bits >> CODE_BITS) & ((1 << BITS) - 1);
         let mut end = bit + u64::from(CODE_BITS + BITS);
         let mut address = before + distance;
         if distance >= BASE {

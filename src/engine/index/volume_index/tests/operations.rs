@@ -27,8 +27,8 @@ impl Weak {
             .iter()
             .enumerate()
             .fold(self.fixed, |key, (index, bit)| {
-                let set = number >> index & 1;
-                key & !(1 << bit) | set << bit
+                let set = (number >> index) & 1;
+                key & !(1 << bit) | (set << bit)
             })
     }
 }
