@@ -55,7 +55,8 @@ use super::{
     Spare, //
 };
 
-/// Longest bio that is taken whole, in sectors (1 MiB): a failing one is repaired block by block, and others wait for it.
+/// Longest bio that is taken whole, in sectors (1 MiB), but for discards: a failing one is repaired block by block, and
+/// others wait for it.
 pub(super) const LONGEST_BIO: u32 = 2048;
 /// Held bios that the engine knows at once; further ones wait in the inbox.
 const REQUESTS: u32 = 64;

@@ -116,8 +116,14 @@ impl Spare {
             return bio.fail();
         }
         bio.per_bio_mut().epoch = Some(this.epoch.enter());
+        // Nothing of a discard is ever repaired, so it may be of any length: devices ignore what is shorter than their
+        // granularity. Only where all of it cannot pass it is looked at piece by piece.
         let longest = bio.sectors().min(LONGEST_BIO);
-        match this.lookup.decide(bio.sector(), longest, true) {
+        let mut verdict = this.lookup.decide(bio.sector(), bio.sectors(), true);
+        if verdict == Verdict::Hold {
+            verdict = this.lookup.decide(bio.sector(), longest, true);
+        }
+        match verdict {
             Verdict::Main { sectors } if bio.accept_partial(sectors).is_ok() => {
                 let sector = bio.sector();
                 bio.remap(&this.main, sector)
