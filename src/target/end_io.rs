@@ -49,7 +49,10 @@ impl Spare {
             Operation::Read | Operation::Write | Operation::WriteZeroes
         );
         if !repairable || !is_media(status) {
-            this.counters.passed_errors.count();
+            // A leg that is too busy for a bio that must not wait is no error.
+            if status != Status::AGAIN || !bio.is_nowait() {
+                this.counters.passed_errors.count();
+            }
             return bio.finish_unchanged();
         }
         let direction = if operation.changes_data() {

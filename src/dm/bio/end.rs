@@ -90,6 +90,11 @@ impl<'a, T: Target> EndBio<'a, T> {
         self.parts.has_flag(c::SHIM_REQ_FUA)
     }
 
+    /// Returns whether the submitter does not want to wait.
+    pub fn is_nowait(&self) -> bool {
+        self.parts.has_flag(c::SHIM_REQ_NOWAIT)
+    }
+
     /// Returns which copy this is, from 0, if the constructor asked for several.
     pub fn target_bio_number(&self) -> u32 {
         self.parts.target_bio_number()
