@@ -122,6 +122,8 @@ pub(crate) struct Spare {
     #[pin]
     orders: Orders,
     lookup: Arc<Lookup>,
+    /// The larger one of the legs' logical blocks, in sectors: bios begin and end at its multiples.
+    logical_block_sectors: u32,
     /// 1 once the destructor has begun: the worker does nothing any more.
     ending: Atomic<i32>,
     counters: Counters,

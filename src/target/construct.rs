@@ -98,6 +98,9 @@ impl Spare {
         }
 
         let settings = settings(&main, &spare, &options)?;
+        let logical_block_sectors = settings
+            .main_logical_block_sectors
+            .max(settings.spare_logical_block_sectors);
         let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
         let name = Name::new(context.device_name());
         let lookup = engine.lookup();
@@ -136,6 +139,7 @@ impl Spare {
                 answers <- Answers::new(),
                 orders <- Orders::new(),
                 lookup,
+                logical_block_sectors,
                 ending: Atomic::new(0),
                 counters: Counters::new(),
                 ownership,

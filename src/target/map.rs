@@ -61,7 +61,7 @@ impl Spare {
             bio.per_bio_mut().epoch = Some(this.epoch.enter());
             verdict = this.lookup.decide(bio.sector(), longest, changes);
         }
-        match verdict {
+        match this.in_logical_blocks(verdict) {
             Verdict::Main { sectors } => {
                 if bio.accept_partial(sectors).is_err() {
                     return Self::refuse(this, bio);
@@ -104,6 +104,28 @@ impl Spare {
                 Self::put_into_inbox(this, held);
                 mapped
             }
+        }
+    }
+
+    /// Makes the verdict about a bio end where a logical block does: a read fails if it touches a lost sector, and a leg
+    /// takes no part of its blocks. Only sectors that are lost one by one, on the leg with the smaller blocks, make others.
+    fn in_logical_blocks(&self, verdict: Verdict) -> Verdict {
+        let block = self.logical_block_sectors;
+        match verdict {
+            Verdict::Slot { sectors, .. } if sectors < block => {
+                Verdict::Poisoned { sectors: block }
+            }
+            Verdict::Slot {
+                sector_on_spare,
+                sectors,
+            } => Verdict::Slot {
+                sector_on_spare,
+                sectors: sectors - sectors % block,
+            },
+            Verdict::Poisoned { sectors } => Verdict::Poisoned {
+                sectors: sectors.next_multiple_of(block),
+            },
+            verdict => verdict,
         }
     }
 
