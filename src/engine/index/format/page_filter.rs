@@ -52,7 +52,10 @@ pub(super) fn build(filter: &mut [u8], names: impl Iterator<Item = Name>) {
         count += 1;
     }
     let tags = tags.get_mut(..count).unwrap_or(&mut []);
-    sort_by_key(tags, |tag| tag.list as u64);
+    // The remainders too, so that the same names always make the same page.
+    sort_by_key(tags, |tag| {
+        ((tag.list as u64) << REMAINDER_BITS) | u64::from(tag.remainder)
+    });
     filter.fill(0);
     for (index, tag) in tags.iter().enumerate() {
         set_bit(filter, index + tag.list);
