@@ -172,6 +172,7 @@ impl Spare {
             }
             Err(refusal) => {
                 pr_err!("{}: {}\n", self.name, Plain(&refusal));
+                self.events.raise();
                 Err(if refusal.is_io_error() { EIO } else { EINVAL })
             }
         };

@@ -7,7 +7,7 @@ use dm_spare_simulator::disk::TRANSPORT_ERROR;
 use dm_spare_simulator::exhaustive::{blank_disks, initial_model, settings};
 use dm_spare_simulator::image::crash_images;
 use dm_spare_simulator::rng::Rng;
-use dm_spare_simulator::scenario::{done, fresh, layout, write};
+use dm_spare_simulator::scenario::{done, durable, fresh, layout, write};
 use dm_spare_simulator::world::{Ask, World, Wrong};
 
 fn order(kind: RequestKind, block: u64, blocks: u32) -> Ask {
@@ -193,5 +193,54 @@ fn a_full_table_that_changes_under_a_checkpoint_loads_after_every_crash() -> Res
         crashes > 20 && moved > 10 * refused,
         "{crashes} {refused} {moved}"
     );
+    Ok(())
+}
+
+#[test]
+fn what_goes_back_under_a_long_checkpoint_takes_no_other_block_along() -> Result<(), Wrong> {
+    // A table of four checkpoint blocks. An entry that moved forward between two of them would be in none.
+    const RUN: u32 = 32;
+    const RUNS: u64 = 25;
+    const BLOCKS: u64 = RUNS * RUN as u64;
+    let mut long = settings();
+    long.main_sectors = 10 * BLOCKS * 8;
+    long.spare_sectors = 900 * 8;
+    let disks = blank_disks(&long);
+    let mut world = World::new(long, disks, initial_model(&long, &[]), 0);
+    world.bring_up(1)?;
+    let mut rng = Rng::new(6);
+    // Runs here and there: entries of neighbours would never be in each other's way.
+    let mut runs = Vec::new();
+    while world.engine.snapshot().remapped < BLOCKS {
+        let first = rng.below(10 * RUNS as usize) as u64 * u64::from(RUN);
+        if !runs.contains(&first) {
+            done(&mut world, order(RequestKind::Remap, first, RUN))?;
+            runs.push(first);
+        }
+    }
+    for round in 0..60u64 {
+        // Blocks go back and come again, until a checkpoint is complete that was written meanwhile.
+        let before = world.engine.snapshot().checkpoints;
+        while world.engine.snapshot().checkpoints == before {
+            let first = runs[rng.below(runs.len())];
+            for kind in [RequestKind::Unremap, RequestKind::Remap] {
+                let answered = world.answers.len();
+                world.ask(order(kind, first, RUN))?;
+                while world.answers.len() == answered {
+                    // What was asked for last ends first, most of the time: orders overtake the checkpoint.
+                    world.step(&mut |count| match rng.one_in(300) {
+                        true => rng.below(count),
+                        false => count - 1,
+                    })?;
+                }
+            }
+        }
+        world.settle()?;
+        assert_eq!(world.engine.snapshot().remapped, BLOCKS);
+        let image = durable(&world);
+        world = World::new(long, image, world.model.crashed(), world.marks());
+        world.bring_up(100 + round)?;
+        assert_eq!(world.engine.snapshot().remapped, BLOCKS, "round {round}");
+    }
     Ok(())
 }

@@ -6,7 +6,7 @@ use super::Table;
 use kernel::alloc::flags::GFP_KERNEL;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 fn table(capacity: u64) -> Table {
     Table::new(capacity, GFP_KERNEL).expect("memory")
@@ -132,5 +132,45 @@ fn readers_find_what_stays_and_nothing_wrong_while_others_move() {
             }
         }
         ended.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn readers_find_entries_that_move_towards_them() {
+    const CHAIN: u64 = 24;
+    let table = table(1000);
+    // All of them begin their search at one place, so that all others move up each time the first one goes.
+    let home = table.home(1);
+    let chain: Vec<u64> = (1..)
+        .filter(|lbn| table.home(*lbn) == home)
+        .take(CHAIN as usize)
+        .collect();
+    assert!(chain.iter().all(|lbn| table.put(*lbn, *lbn)));
+    let turn = AtomicU64::new(0);
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..10_000 {
+                for lbn in &chain {
+                    // It comes back as the last.
+                    table.remove(*lbn);
+                    table.put(*lbn, *lbn);
+                    turn.fetch_add(1, Ordering::SeqCst);
+                }
+            }
+            ended.store(true, Ordering::SeqCst);
+        });
+        while !ended.load(Ordering::SeqCst) {
+            for (number, lbn) in (0..).zip(&chain) {
+                let before = turn.load(Ordering::SeqCst);
+                let found = table.get(*lbn);
+                let after = turn.load(Ordering::SeqCst);
+                let was_away = (before..=after).any(|turn| turn % CHAIN == number);
+                assert!(
+                    found == Some(*lbn) || was_away,
+                    "block {lbn}: {found:?}, turns {before} to {after}"
+                );
+            }
+        }
     });
 }

@@ -110,6 +110,47 @@ fn a_list_of_another_disk_is_refused_as_a_whole() {
 }
 
 #[test]
+fn a_map_file_of_another_disk_is_refused_as_a_whole() {
+    let (_folder, path) = list("0x0 +\n0x5000 0x1000 -\n0x40000000 0x1000 -\n");
+    let fake = fake();
+    let failure = fake
+        .run(&["import", "mended", "--ddrescue", text(&path)])
+        .expect_err("a failure");
+    assert!(
+        failure
+            .to_string()
+            .contains("from block 262144 on do not fit"),
+        "{failure}"
+    );
+    assert_eq!(fake.asked(), Vec::<String>::new());
+}
+
+#[test]
+fn a_wrong_block_size_is_noticed_if_the_list_does_not_fit() {
+    let (_folder, path) = list("3000\n");
+    for (size, fits) in [
+        ("1024", true),
+        ("512", true),
+        ("4096", false),
+        ("1048576", false),
+    ] {
+        let result = fake().run(&[
+            "import",
+            "mended",
+            "--badblocks",
+            text(&path),
+            "--block-size",
+            size,
+            "--dry-run",
+        ]);
+        assert_eq!(result.is_ok(), fits, "{size}");
+        if let Err(failure) = result {
+            assert!(failure.to_string().contains("--block-size"), "{failure}");
+        }
+    }
+}
+
+#[test]
 fn a_list_that_is_none_is_refused() {
     let (_folder, path) = list("\u{0}\u{1}");
     let failure = fake()

@@ -123,6 +123,44 @@ fn lines_of_a_list_that_make_no_sense_are_named() {
 }
 
 #[test]
+fn other_systems_line_ends_are_read() {
+    assert_eq!(
+        rescue_map::parse(&MAP.replace('\n', "\r\n")),
+        rescue_map::parse(MAP)
+    );
+    assert_eq!(
+        bad_blocks::parse("8\r\n\r\n9\r\n100", 4096).expect("a list"),
+        [run(8, 2), run(100, 1)]
+    );
+}
+
+#[test]
+fn a_block_that_is_named_twice_counts_once() {
+    let list = "7\n3\n7\n8\n3\n";
+    let expected = [run(3, 1), run(7, 2)];
+    assert_eq!(bad_blocks::parse(list, 4096).expect("a list"), expected);
+    // Parts of one block of 4 KiB.
+    let list = "28\n31\n29\n28\n32\n12\n";
+    assert_eq!(bad_blocks::parse(list, 1024).expect("a list"), expected);
+    let map = "0 +\n0x3000 0x200 -\n0x3200 0x200 *\n0x7000 0x1200 /\n";
+    assert_eq!(rescue_map::parse(map).expect("a map"), expected);
+}
+
+#[test]
+fn a_list_has_no_comments_and_a_map_file_has() {
+    let failure = bad_blocks::parse("# sdb\n12\n", 1024).expect_err("a comment");
+    assert!(failure
+        .to_string()
+        .contains("line 1 of the list is `# sdb`"));
+    let failure = bad_blocks::parse("12 # sdb\n", 1024).expect_err("a comment");
+    assert!(failure
+        .to_string()
+        .contains("line 1 of the list is `12 # sdb`"));
+    let map = "# one\n\n0 + # two\n   # three\n0x3000 0x1000 - # four\n#0x4000 0x1000 -\n";
+    assert_eq!(rescue_map::parse(map).expect("a map"), [run(3, 1)]);
+}
+
+#[test]
 fn a_range_covers_every_block_that_it_touches() {
     assert_eq!(Run::of_bytes(0, 1), Some(run(0, 1)));
     assert_eq!(Run::of_bytes(4095, 2), Some(run(0, 2)));
