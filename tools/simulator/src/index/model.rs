@@ -23,6 +23,8 @@ struct History {
     is_uncertain: bool,
     /// The same is true of what was there before the first record.
     is_unknown_below: bool,
+    /// The last thing that happened to it was that it was deleted.
+    was_deleted: bool,
 }
 
 /// How an answer compares with the promise.
@@ -53,6 +55,10 @@ pub struct Model {
     dense_chapters: u64,
     /// What names had in the open chapters when these were saved.
     saved: HashMap<Name, Record>,
+    /// Deleted records that were found all the same. A record on the disk stays when the volume index forgets it, and is
+    /// found through the entry of another name of the same chapter with the same tag; used again, it takes that entry
+    /// along, and the other name is lost.
+    pub risen: u64,
 }
 
 impl Model {
@@ -68,6 +74,7 @@ impl Model {
             chapters,
             dense_chapters: u64::MAX,
             saved: HashMap::new(),
+            risen: 0,
         }
     }
 
@@ -131,6 +138,7 @@ impl Model {
                         "{request:?} found {data:?}, which the name never had"
                     ));
                 }
+                self.risen += u64::from(history.was_deleted);
                 let is_newest = known.is_some_and(|record| record.data == Some(data));
                 let in_open = known.is_some_and(|record| record.chapter == open);
                 let is_misplaced = is_newest && in_open != (place == Place::Open);
@@ -172,6 +180,7 @@ impl Model {
         };
         if let Some(data) = change {
             history.is_uncertain = false;
+            history.was_deleted = data.is_none();
             history
                 .records
                 .retain(|record| record.chapter < open || record.data.is_none());

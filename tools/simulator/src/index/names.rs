@@ -43,6 +43,6 @@ pub fn name(number: u64, weakness: Weakness) -> Name {
 
 /// Data that tells its name and version.
 pub fn data(number: u64, version: u64) -> Data {
-    let pbn = (mix(number) & ((1 << 24) - 1)) << 20 | (version & ((1 << 20) - 1));
+    let pbn = ((mix(number) & ((1 << 24) - 1)) << 20) | (version & ((1 << 20) - 1));
     Data::new(Pbn(pbn), (version & 15) as u8).expect("44 and 4 bits")
 }

@@ -204,11 +204,12 @@ impl Plan {
         }
         // Weak names push each other out of the volume index, which answers four chapters at most.
         let is_strong = weakness == Weakness::Strong;
-        if is_whole && is_strong && world.tally.lost > world.without_room() {
+        if is_whole && is_strong && world.tally.lost > world.without_room() + world.model.risen {
             return Err(format!(
-                "{} names were lost, {} for lack of room",
+                "{} names were lost, {} for lack of room, {} through deleted records",
                 world.tally.lost,
-                world.without_room()
+                world.without_room(),
+                world.model.risen
             ));
         }
         // After a start several chapters may have a name, of which a deletion forgets the newest. Filters of sparse
