@@ -120,7 +120,8 @@ impl Spare {
                 sectors,
             } => Verdict::Slot {
                 sector_on_spare,
-                sectors: sectors - sectors % block,
+                // A power of two, so the mask is what a division would leave.
+                sectors: sectors & !block.wrapping_sub(1),
             },
             Verdict::Poisoned { sectors } => Verdict::Poisoned {
                 sectors: sectors.next_multiple_of(block),
