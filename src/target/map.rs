@@ -124,7 +124,7 @@ impl Spare {
                 sectors: sectors & !block.wrapping_sub(1),
             },
             Verdict::Poisoned { sectors } => Verdict::Poisoned {
-                sectors: sectors.next_multiple_of(block),
+                sectors: sectors.saturating_add(block.wrapping_sub(1)) & !block.wrapping_sub(1),
             },
             verdict => verdict,
         }
