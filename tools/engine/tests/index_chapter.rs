@@ -40,12 +40,12 @@ fn weak_name() -> BoxedStrategy<Name> {
                     rest: rest & 7,
                 },
                 2 => Name {
-                    key: (high & 15) << 60 | (low & 3),
+                    key: ((high & 15) << 60) | (low & 3),
                     rest: rest & 3,
                 },
                 3 => Name { key: low & 3, rest },
                 _ => Name {
-                    key: high << 56 | low << 32 | rest,
+                    key: (high << 56) | (low << 32) | rest,
                     rest: high ^ low,
                 },
             }
