@@ -151,7 +151,7 @@ impl<U: IndexUser> Index<U> {
         // CAST: 32 bits fit into a `usize` on every supported machine.
         let mut zones = KVec::with_capacity(count as usize, GFP_KERNEL)?;
         for number in 0..count {
-            let zone = Zone::new(ZoneSettings {
+            let zone = make_zone(ZoneSettings {
                 geometry,
                 zones: shares,
                 number,
@@ -161,7 +161,7 @@ impl<U: IndexUser> Index<U> {
                 flags: GFP_KERNEL,
             })?;
             let parts = ZoneParts {
-                zone: KBox::new(zone, GFP_KERNEL)?,
+                zone,
                 number,
                 waiting,
                 mail: mail.clone(),
@@ -178,7 +178,7 @@ impl<U: IndexUser> Index<U> {
             checksum: crc32c,
         };
         let writer = Writer {
-            keeper: KBox::new(Keeper::new(keeper, GFP_KERNEL)?, GFP_KERNEL)?,
+            keeper: make_keeper(keeper)?,
             mail: mail.clone(),
             tray: Mail::tray(count)?,
             zones: zones.clone(),
@@ -279,4 +279,15 @@ impl<U: IndexUser> Drop for Index<U> {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A function of its own, so that the stack has what it needs only while it needs it; so is the next.
+#[inline(never)]
+fn make_zone(settings: ZoneSettings) -> Result<KBox<Zone>> {
+    Ok(KBox::new(Zone::new(settings)?, GFP_KERNEL)?)
+}
+
+#[inline(never)]
+fn make_keeper(settings: KeeperSettings) -> Result<KBox<Keeper>> {
+    Ok(KBox::new(Keeper::new(settings, GFP_KERNEL)?, GFP_KERNEL)?)
 }

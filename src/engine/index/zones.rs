@@ -39,16 +39,18 @@ impl Zones {
     /// The zone that has a segment.
     pub fn zone_of_segment(&self, segment: u32) -> u32 {
         let product = (u64::from(segment) + 1) * u64::from(self.count) - 1;
-        // CAST: below the number of zones.
-        (product / u64::from(self.segments)) as u32
+        // There are segments, always. CAST: below the number of zones.
+        product.checked_div(self.segments.into()).unwrap_or(0) as u32
     }
 
     /// The segments of a zone.
     pub fn segments(&self, zone: u32) -> Range<u32> {
-        // CAST: at most the number of segments.
         let first = |zone: u64| {
-            (zone * u64::from(self.segments) / u64::from(self.count)).min(self.segments.into())
-                as u32
+            let product = zone * u64::from(self.segments);
+            // There are zones, always.
+            let first = product.checked_div(self.count.into()).unwrap_or(0);
+            // CAST: at most the number of segments.
+            first.min(self.segments.into()) as u32
         };
         first(zone.into())..first(u64::from(zone) + 1)
     }
