@@ -224,7 +224,9 @@ impl<C: OwnIo> BioSet<C> {
             _ => 0,
         };
         // A bio with more pieces than exist in one is refused below.
-        let vectors = u16::try_from(vectors).unwrap_or(u16::MAX).min(PIECES_MAXIMUM);
+        let vectors = u16::try_from(vectors)
+            .unwrap_or(u16::MAX)
+            .min(PIECES_MAXIMUM);
         // SAFETY: the device is open and the set initialised. With GFP_NOIO and
         // a pool this sleeps rather than fails.
         let bio = unsafe {

@@ -30,11 +30,11 @@ use crate::{
         new_irq_lock,
         IrqLock, //
     },
+    names, //
     target::index::{
         Index,
         IndexUser, //
     },
-    names, //
 };
 
 /// Requests that are out at the same time.

@@ -131,9 +131,12 @@ impl IndexTest {
         words: Words<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), MessageError> {
-        let number = |place| dm::parse_number("number", words.get(place).unwrap_or(""), 0..=1 << 40);
+        let number =
+            |place| dm::parse_number("number", words.get(place).unwrap_or(""), 0..=1 << 40);
         let (first, count) = (number(1)?, number(2)?);
-        let tally = self.asker.ask(&self.index, question, first..first + count)?;
+        let tally = self
+            .asker
+            .ask(&self.index, question, first..first + count)?;
         reply.put(fmt!(
             "right {} wrong {} absent {} unavailable {}",
             tally.right,

@@ -48,7 +48,7 @@ pub(super) struct Mail {
 }
 
 struct Tray {
-    letters: KVec<Letter>,
+    letters: KVVec<Letter>,
     is_closed: bool,
 }
 
@@ -64,12 +64,12 @@ impl Mail {
     /// # Errors
     ///
     /// Too little memory.
-    pub(super) fn tray(zones: u32) -> Result<KVec<Letter>, AllocError> {
-        KVec::with_capacity(Self::room(zones), GFP_KERNEL)
+    pub(super) fn tray(zones: u32) -> Result<KVVec<Letter>, AllocError> {
+        KVVec::with_capacity(Self::room(zones), GFP_KERNEL)
     }
 
     /// No mail yet.
-    pub(super) fn new(letters: KVec<Letter>) -> impl PinInit<Self> {
+    pub(super) fn new(letters: KVVec<Letter>) -> impl PinInit<Self> {
         pin_init!(Self {
             tray <- new_irq_lock!(
                 Tray {
@@ -107,7 +107,7 @@ impl Mail {
 
     /// Exchanges an empty tray for the mail that has arrived; waits for some. Whether there may be more, which there is
     /// not once the mail is closed. Sleeps.
-    pub(super) fn collect(&self, letters: &mut KVec<Letter>) -> bool {
+    pub(super) fn collect(&self, letters: &mut KVVec<Letter>) -> bool {
         let mut tray = self.tray.lock();
         while !tray.is_closed && tray.letters.is_empty() {
             // Interruptible, so that an idle thread is no load; signals do not reach it.

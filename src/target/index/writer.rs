@@ -35,7 +35,7 @@ pub(super) struct Writer<U: IndexUser> {
     pub(super) keeper: KBox<Keeper>,
     pub(super) mail: Arc<Mail>,
     /// Exchanged for the one in the mail.
-    pub(super) tray: KVec<Letter>,
+    pub(super) tray: KVVec<Letter>,
     pub(super) zones: Arc<KVec<Arc<ZoneDriver<U>>>>,
     pub(super) storage: Arc<Storage<U>>,
     pub(super) answers: Arc<Answers>,
