@@ -121,7 +121,7 @@ impl Shape {
             && records != 0;
         let (slots, remainder_bits, mini_buckets) = known.then(|| divide_bucket(code_bits))??;
         let per_segment = segment_records(u64::from(slots) << bucket_bits);
-        let segments = u32::try_from(records.div_ceil(per_segment)).ok()?;
+        let segments = u32::try_from(records.div_ceil(per_segment.max(1))).ok()?;
         // CAST: 32 bits fit.
         let layouts = LAYOUTS.get(code_bits as usize)?;
         Some(Self {
