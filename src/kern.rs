@@ -32,7 +32,8 @@ pub use self::{
     bioset::{
         BioSet,
         BlockDevice,
-        OwnIo, //
+        OwnIo,
+        PIECES_MAXIMUM, //
     },
     block_status::BlockStatus,
     claims::{

@@ -6,6 +6,7 @@ use super::units::{BLOCK_BYTES, SECTOR_BYTES};
 use kernel::alloc::{AllocError, Flags, KBox};
 
 /// The content of one block, aligned to its own size.
+#[derive(Clone)]
 #[repr(C, align(4096))]
 pub struct Block(
     /// The bytes.

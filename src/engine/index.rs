@@ -39,7 +39,6 @@ mod parked;
 pub mod record;
 pub mod request;
 mod search;
-mod sort;
 mod sparse_cache;
 pub mod statistics;
 pub mod units;

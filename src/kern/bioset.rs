@@ -26,6 +26,9 @@ use kernel::{
 /// Bytes in a sector.
 const SECTOR_BYTES: usize = 512;
 
+/// Pieces that one bio can carry: the kernel's `BIO_MAX_VECS`.
+pub const PIECES_MAXIMUM: u16 = 256;
+
 /// A block device that I/O can be sent to.
 ///
 /// # Safety
@@ -46,9 +49,11 @@ pub trait OwnIo: Send + 'static {
     /// is in flight, whatever becomes of whoever submitted it.
     type Buffer: Send + 'static;
 
-    /// Returns the buffer's bytes: directly mapped kernel memory, such as what
-    /// a `KBox` holds, aligned to 512 bytes.
-    fn bytes(buffer: &mut Self::Buffer) -> &mut [u8];
+    /// Returns the buffer's bytes, in pieces that follow each other. Each is
+    /// aligned to 512 bytes and is directly mapped kernel memory, such as what a
+    /// `KBox` holds; one that lies within a page may also come from `vmalloc`,
+    /// as in a large `KVVec`.
+    fn pieces(buffer: &mut Self::Buffer) -> impl Iterator<Item = &mut [u8]>;
 
     /// The bio has ended, exactly once for each submission. Any context,
     /// hardirq included: must not sleep, nor drop what sleeps when dropped.
@@ -213,7 +218,15 @@ impl<C: OwnIo> BioSet<C> {
         data: Option<(C::Buffer, Range<u32>)>,
         context: C,
     ) {
-        let vectors = u16::from(data.is_some());
+        let (mut buffer, within) = data.unzip();
+        let vectors = match (&mut buffer, &within) {
+            (Some(buffer), Some(within)) => overlaps(C::pieces(buffer), within.clone()).count(),
+            _ => 0,
+        };
+        // A bio with more pieces than exist in one is refused below.
+        let vectors = u16::try_from(vectors)
+            .unwrap_or(u16::MAX)
+            .min(PIECES_MAXIMUM);
         // SAFETY: the device is open and the set initialised. With GFP_NOIO and
         // a pool this sleeps rather than fails.
         let bio = unsafe {
@@ -225,7 +238,6 @@ impl<C: OwnIo> BioSet<C> {
                 self.pool.as_ptr(),
             )
         };
-        let (buffer, within) = data.unzip();
         let frame = Self::frame(bio);
         // SAFETY: the set put `FRONT_PAD` bytes, aligned to 8, in front of the
         // bio, and nobody else uses them.
@@ -248,7 +260,7 @@ impl<C: OwnIo> BioSet<C> {
         // SAFETY: the frame was just written and the bio is not yet in flight.
         let buffer = unsafe { &mut (*frame).buffer };
         if let (Some(buffer), Some(within)) = (buffer, within) {
-            if !attach(bio, C::bytes(buffer), within) {
+            if !attach(bio, C::pieces(buffer), within) {
                 // SAFETY: the bio is ours; this ends it.
                 unsafe { (*bio).bi_status = c::SHIM_BLK_STS_INVAL };
                 // SAFETY: as above; `end_io` takes it from here.
@@ -265,25 +277,50 @@ impl<C: OwnIo> BioSet<C> {
     }
 }
 
-/// Makes the given sectors of `bytes` the data of `bio`; false if they do not
-/// exist or no device may be pointed at them.
-fn attach(bio: *mut c::bio, bytes: &mut [u8], within: Range<u32>) -> bool {
-    let bounds = |sector: u32| usize::try_from(sector).ok()?.checked_mul(SECTOR_BYTES);
-    let Some(bytes) = bounds(within.start)
-        .zip(bounds(within.end))
-        .and_then(|(start, end)| bytes.get_mut(start..end))
-    else {
-        return false;
-    };
-    let Ok(length) = u32::try_from(bytes.len()) else {
-        return false;
-    };
-    if length == 0 || bytes.as_ptr().addr() % SECTOR_BYTES != 0 {
-        return false;
+/// The parts of the pieces that lie within the given sectors of all of them together.
+fn overlaps<'a>(
+    pieces: impl Iterator<Item = &'a mut [u8]>,
+    within: Range<u32>,
+) -> impl Iterator<Item = &'a mut [u8]> {
+    // CAST: 32 bits fit into a `usize` on every supported machine.
+    let (start, end) = (within.start as usize, within.end as usize);
+    let mut skip = start.saturating_mul(SECTOR_BYTES);
+    let mut left = end.saturating_sub(start).saturating_mul(SECTOR_BYTES);
+    pieces.filter_map(move |piece| {
+        let length = piece.len();
+        let part = piece.get_mut(skip.min(length)..)?;
+        skip = skip.saturating_sub(length);
+        let length = part.len().min(left);
+        left = left.saturating_sub(length);
+        part.get_mut(..length).filter(|part| !part.is_empty())
+    })
+}
+
+/// Makes the given sectors of the pieces the data of `bio`; false if they do not
+/// exist, are too many, or no device may be pointed at them.
+fn attach<'a>(
+    bio: *mut c::bio,
+    pieces: impl Iterator<Item = &'a mut [u8]>,
+    within: Range<u32>,
+) -> bool {
+    let sectors = within.end.saturating_sub(within.start);
+    let mut attached = 0usize;
+    for part in overlaps(pieces, within) {
+        let Ok(length) = u32::try_from(part.len()) else {
+            return false;
+        };
+        if part.as_ptr().addr() % SECTOR_BYTES != 0 {
+            return false;
+        }
+        // SAFETY: the bio is ours and checks its room itself. The bytes belong to
+        // the buffer in the bio's frame, which nobody touches until the bio ends.
+        if !unsafe { c::shim_bio_add_buffer(bio, part.as_mut_ptr().cast(), length) } {
+            return false;
+        }
+        attached = attached.saturating_add(part.len());
     }
-    // SAFETY: the bio has room for one segment and none yet. The bytes belong to
-    // the buffer in the bio's frame, which nobody touches until the bio ends.
-    unsafe { c::shim_bio_add_buffer(bio, bytes.as_mut_ptr().cast(), length) }
+    // CAST: as in `overlaps`.
+    attached != 0 && attached == (sectors as usize).saturating_mul(SECTOR_BYTES)
 }
 
 /// # Safety

@@ -50,14 +50,26 @@ void shim_bio_set_dev(struct bio *bio, struct block_device *bdev)
 	bio_set_dev(bio, bdev);
 }
 
-/* False when the buffer is not memory that a device may be pointed at. */
+/*
+ * False when the buffer is not memory that a device may be pointed at, or the
+ * bio is full. Caches that alias are not cared for: no architecture that Rust
+ * code runs on has them.
+ */
 bool shim_bio_add_buffer(struct bio *bio, void *buffer, unsigned int length)
 {
-	if (!virt_addr_valid(buffer) || is_vmalloc_addr(buffer))
-		return false;
-	__bio_add_page(bio, virt_to_page(buffer), length,
-		       offset_in_page(buffer));
-	return true;
+	unsigned int offset = offset_in_page(buffer);
+	struct page *page;
+
+	if (is_vmalloc_addr(buffer)) {
+		if (length > PAGE_SIZE - offset)
+			return false;
+		page = vmalloc_to_page(buffer);
+	} else {
+		if (!virt_addr_valid(buffer))
+			return false;
+		page = virt_to_page(buffer);
+	}
+	return bio_add_page(bio, page, length, offset) == length;
 }
 
 /*

@@ -5,7 +5,10 @@
 //! One work item on the target's own queue; it never runs twice at once and never waits for a bio. Actions are
 //! taken out of the engine one at a time, under the lock, and performed without it.
 
-use core::ops::Range;
+use core::{
+    iter,
+    ops::Range, //
+};
 
 use kernel::{
     prelude::*,
@@ -79,8 +82,8 @@ pub(crate) struct OwnBio {
 impl OwnIo for OwnBio {
     type Buffer = Buffer;
 
-    fn bytes(buffer: &mut Buffer) -> &mut [u8] {
-        &mut buffer.0
+    fn pieces(buffer: &mut Buffer) -> impl Iterator<Item = &mut [u8]> {
+        iter::once(buffer.0.as_mut_slice())
     }
 
     fn completed(self, status: Status, buffer: Option<Buffer>) {

@@ -10,7 +10,10 @@
 //! each: `<direct> <held> <split> <copied> <retried> <grace periods> <ticks>
 //! <thread turns> <retired>`.
 
-use core::ops::Range;
+use core::{
+    iter,
+    ops::Range, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -233,8 +236,8 @@ fn part(buffer: &mut Buffer, within: Range<u32>) -> &mut [u8] {
 impl OwnIo for Copied {
     type Buffer = KBox<Buffer>;
 
-    fn bytes(buffer: &mut Self::Buffer) -> &mut [u8] {
-        &mut buffer.0
+    fn pieces(buffer: &mut Self::Buffer) -> impl Iterator<Item = &mut [u8]> {
+        iter::once(buffer.0.as_mut_slice())
     }
 
     fn completed(mut self, mut status: Status, buffer: Option<Self::Buffer>) {

@@ -7,6 +7,9 @@ use crate::engine::units::BLOCK_BYTES;
 use core::fmt;
 use kernel::alloc::{AllocError, Flags, KVVec};
 
+/// Zeros to copy: a block of them on a stack would be a quarter of a kernel's.
+static ZEROS: [Block; 1] = [Block([0; BLOCK_BYTES])];
+
 /// The content of consecutive blocks of the disk. Whoever holds it is the only one who can touch it; an I/O in
 /// flight owns its memory.
 pub struct Extent(KVVec<Block>);
@@ -20,7 +23,7 @@ impl Extent {
     pub fn new(blocks: usize, flags: Flags) -> Result<Self, AllocError> {
         let mut memory = KVVec::with_capacity(blocks, flags)?;
         for _ in 0..blocks {
-            memory.push(Block([0; BLOCK_BYTES]), flags)?;
+            memory.extend_from_slice(&ZEROS, flags)?;
         }
         Ok(Self(memory))
     }

@@ -167,7 +167,7 @@ impl Geometry {
         let (index, hooks) = shapes(&parameters, chapter_records, chapters)?;
         let segments = u64::from(index.segments());
         let image_bytes = index.image_bytes() + hooks.map_or(0, |hooks| hooks.image_bytes());
-        let chapter_images = segments.div_ceil(u64::from(parameters.checkpoint_chapters));
+        let chapter_images = segments.div_ceil(u64::from(parameters.checkpoint_chapters).max(1));
         Some(Self {
             parameters,
             chapters,

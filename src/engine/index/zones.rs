@@ -47,7 +47,6 @@ impl Zones {
 
     /// The segments of a zone.
     pub fn segments(&self, zone: u32) -> Range<u32> {
-        // CAST: at most the number of segments.
         let first = |zone: u64| {
             let segments = u64::from(self.segments.get());
             (zone * segments / NonZeroU64::from(self.count)).min(segments) as u32

@@ -11,7 +11,7 @@ import leftovers
 from results import Result
 
 KMEMLEAK = pathlib.Path("/sys/kernel/debug/kmemleak")
-MODULES = ("dm_spare", "spare_passthrough", "spare_exercise")
+MODULES = ("dm_spare", "spare_passthrough", "spare_exercise", "spare_index_test")
 
 
 def forget_old_leaks():

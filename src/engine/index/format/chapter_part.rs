@@ -132,10 +132,7 @@ impl<'a> ChapterPart<'a> {
             part: block.part,
             bounds,
         };
-        let ascending = part
-            .bounds()
-            .zip(part.bounds().skip(1))
-            .all(|(one, next)| one < next);
+        let ascending = part.bounds().is_sorted_by(|one, next| one < next);
         if usize::from(block.count) != count || !ascending {
             return Err(Invalid::Field("bounds"));
         }

@@ -10,7 +10,6 @@
 use super::record_page::RECORDS_PER_PAGE;
 use crate::engine::format::bytes::{get_u16, get_u64, get_u8};
 use crate::engine::index::record::Name;
-use crate::engine::index::sort::sort_by_key;
 
 /// Lists of a filter.
 const LISTS: usize = RECORDS_PER_PAGE;
@@ -24,7 +23,7 @@ pub(super) const FILTER_BYTES: usize = BITMAP_BYTES + RECORDS_PER_PAGE * REMAIND
 /// Where a filter looks for a name.
 #[derive(Clone, Copy)]
 struct Tag {
-    list: usize,
+    list: u16,
     remainder: u16,
 }
 
@@ -34,7 +33,7 @@ impl Tag {
     fn of(name: Name) -> Self {
         Self {
             // CAST: the product of a number below one and the number of lists; the low 14 bits.
-            list: (((name.rest >> 32) * LISTS as u64) >> 32) as usize,
+            list: (((name.rest >> 32) * LISTS as u64) >> 32) as u16,
             remainder: ((name.rest >> 5) & ((1 << REMAINDER_BITS) - 1)) as u16,
         }
     }
@@ -46,19 +45,29 @@ pub(super) fn build(filter: &mut [u8], names: impl Iterator<Item = Name>) {
         list: 0,
         remainder: 0,
     }; RECORDS_PER_PAGE];
+    // How many tags each list has; then how many the lists before it have.
+    let mut places = [0u16; LISTS];
     let mut count = 0;
     for (place, name) in tags.iter_mut().zip(names) {
         *place = Tag::of(name);
+        if let Some(length) = places.get_mut(usize::from(place.list)) {
+            *length += 1;
+        }
         count += 1;
     }
-    let tags = tags.get_mut(..count).unwrap_or(&mut []);
-    // The remainders too, so that the same names always make the same page.
-    sort_by_key(tags, |tag| {
-        ((tag.list as u64) << REMAINDER_BITS) | u64::from(tag.remainder)
-    });
+    let mut before = 0;
+    for place in &mut places {
+        before += core::mem::replace(place, before);
+    }
     filter.fill(0);
-    for (index, tag) in tags.iter().enumerate() {
-        set_bit(filter, index + tag.list);
+    for tag in tags.iter().take(count) {
+        let list = usize::from(tag.list);
+        let Some(place) = places.get_mut(list) else {
+            continue;
+        };
+        let index = usize::from(*place);
+        *place += 1;
+        set_bit(filter, index + list);
         put_remainder(filter, index, tag.remainder);
     }
 }
@@ -66,8 +75,9 @@ pub(super) fn build(filter: &mut [u8], names: impl Iterator<Item = Name>) {
 /// Whether the page that a filter was built for perhaps has this name. Never false if it has.
 pub(super) fn may_contain(filter: &[u8], name: Name) -> bool {
     let tag = Tag::of(name);
-    let mut bit = start_of(filter, tag.list);
-    while let Some(index) = bit.checked_sub(tag.list) {
+    let list = usize::from(tag.list);
+    let mut bit = start_of(filter, list);
+    while let Some(index) = bit.checked_sub(list) {
         if index >= RECORDS_PER_PAGE || !bit_is_set(filter, bit) {
             return false;
         }

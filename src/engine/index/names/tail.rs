@@ -3,7 +3,7 @@
 //! The names of the newest chapters, kept until all segments of the volume index are here.
 
 use crate::engine::index::record::Name;
-use crate::engine::index::sort::sort_by_key;
+use crate::engine::index::search::sort;
 use crate::engine::index::units::Chapter;
 use crate::engine::index::volume_index::Tail;
 use kernel::alloc::{AllocError, Flags, KVVec};
@@ -60,7 +60,7 @@ impl TailOfNames {
                 let mut keys = core::mem::take(keys);
                 // Those of a saved open chapter may come from several zones.
                 if !keys.is_sorted() {
-                    sort_by_key(&mut keys, |key| *key);
+                    sort(&mut keys);
                 }
                 tail.push(self.chapter, keys, flags)?;
             }

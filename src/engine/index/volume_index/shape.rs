@@ -102,8 +102,15 @@ pub struct Shape {
     /// Buckets that can be an entry's other bucket.
     distances: u64,
     /// By words of a bucket, from 1 on.
-    layouts: [BucketLayout; STRIDE_MAXIMUM],
+    layouts: &'static Layouts,
 }
+
+/// By words of a bucket, from 1 on.
+type Layouts = [BucketLayout; STRIDE_MAXIMUM];
+
+/// By bits of a chapter code. Computed by the compiler, so that a shape is small enough to be passed by value in a
+/// kernel, whose stacks are small.
+static LAYOUTS: [Layouts; CODE_BITS_MAXIMUM as usize + 1] = all_layouts();
 
 impl Shape {
     /// The shape of an index of a window of so many records, whose chapters are told apart by codes of `code_bits`
@@ -114,12 +121,9 @@ impl Shape {
             && records != 0;
         let (slots, remainder_bits, mini_buckets) = known.then(|| divide_bucket(code_bits))??;
         let per_segment = segment_records(u64::from(slots) << bucket_bits);
-        let segments = u32::try_from(records.div_ceil(per_segment)).ok()?;
-        let mut stride = 0;
-        let layouts = [(); STRIDE_MAXIMUM].map(|()| {
-            stride += 1;
-            bucket_layout(stride, code_bits, remainder_bits, mini_buckets)
-        });
+        let segments = u32::try_from(records.div_ceil(per_segment.max(1))).ok()?;
+        // CAST: 32 bits fit.
+        let layouts = LAYOUTS.get(code_bits as usize)?;
         Some(Self {
             segments,
             bucket_bits,
@@ -237,24 +241,49 @@ impl Shape {
 
 /// Slots, bits of a remainder and mini-buckets of a bucket of one cache line: the most slots with which false hits are
 /// rare enough, and with them the rarest false hits.
-fn divide_bucket(code_bits: u32) -> Option<(u32, u32, u32)> {
+const fn divide_bucket(code_bits: u32) -> Option<(u32, u32, u32)> {
     let bits = 64 * STRIDE_MAXIMUM as u32;
-    (1..BITMAP_BITS_MAXIMUM).rev().find_map(|slots| {
-        let division = |remainder_bits: u32| {
-            let entries = slots * (1 + remainder_bits + code_bits);
-            let mini_buckets = bits
-                .checked_sub(entries)?
-                .min(BITMAP_BITS_MAXIMUM.checked_sub(slots)?);
-            (mini_buckets != 0).then_some((slots, remainder_bits, mini_buckets))
-        };
-        let tags = |&(_, remainder_bits, mini_buckets): &(u32, u32, u32)| {
-            u64::from(mini_buckets) << remainder_bits
-        };
-        let best = (4..=24).filter_map(division).max_by_key(tags)?;
+    let mut slots = BITMAP_BITS_MAXIMUM - 1;
+    while slots > 0 {
+        let mut best = (0, 0, 0);
+        let mut tags = 0;
+        let mut remainder_bits = 4;
+        while remainder_bits <= 24 && slots * (1 + remainder_bits + code_bits) < bits {
+            let left = bits - slots * (1 + remainder_bits + code_bits);
+            let most = BITMAP_BITS_MAXIMUM - slots;
+            let mini_buckets = if left < most { left } else { most };
+            if (mini_buckets as u64) << remainder_bits >= tags {
+                tags = (mini_buckets as u64) << remainder_bits;
+                best = (slots, remainder_bits, mini_buckets);
+            }
+            remainder_bits += 1;
+        }
         // A lookup compares with the entries of two buckets, of which 19 in 20 slots are taken.
-        let compared = u64::from(2 * slots) * 19 / 20;
-        (tags(&best) >= compared * LOOKUPS_PER_FALSE_HIT).then_some(best)
-    })
+        let compared = (2 * slots) as u64 * 19 / 20;
+        if tags != 0 && tags >= compared * LOOKUPS_PER_FALSE_HIT {
+            return Some(best);
+        }
+        slots -= 1;
+    }
+    None
+}
+
+const fn all_layouts() -> [Layouts; CODE_BITS_MAXIMUM as usize + 1] {
+    let nothing = bucket_layout(1, 1, 4, 1);
+    let mut all = [[nothing; STRIDE_MAXIMUM]; CODE_BITS_MAXIMUM as usize + 1];
+    let mut code_bits = 1;
+    while code_bits <= CODE_BITS_MAXIMUM {
+        let mut stride = 1;
+        while stride <= STRIDE_MAXIMUM {
+            if let Some((_, remainder_bits, mini_buckets)) = divide_bucket(code_bits) {
+                all[code_bits as usize][stride - 1] =
+                    bucket_layout(stride, code_bits, remainder_bits, mini_buckets);
+            }
+            stride += 1;
+        }
+        code_bits += 1;
+    }
+    all
 }
 
 /// Records for which a segment of so many slots is planned. Names fall at random, so the records of a segment are
@@ -274,7 +303,7 @@ fn segment_records(slots: u64) -> u64 {
     low
 }
 
-fn bucket_layout(
+const fn bucket_layout(
     stride: usize,
     code_bits: u32,
     remainder_bits: u32,
@@ -283,8 +312,9 @@ fn bucket_layout(
     let mini_buckets = mini_buckets as usize;
     // CAST: at most 40.
     let entry_bits = (remainder_bits + code_bits) as usize;
-    let slots = (64 * stride).saturating_sub(mini_buckets) / (1 + entry_bits);
-    let slots = slots.min(BITMAP_BITS_MAXIMUM as usize - mini_buckets);
+    let fit = (64 * stride).saturating_sub(mini_buckets) / (1 + entry_bits);
+    let most = BITMAP_BITS_MAXIMUM as usize - mini_buckets;
+    let slots = if fit < most { fit } else { most };
     BucketLayout {
         stride,
         slots,
@@ -296,9 +326,14 @@ fn bucket_layout(
     }
 }
 
-fn lanes(entry_bits: usize, code_bits: u32) -> Lanes {
+const fn lanes(entry_bits: usize, code_bits: u32) -> Lanes {
     let count = 64 / entry_bits;
-    let ones = (0..count).fold(0, |ones, lane| ones | (1 << (lane * entry_bits)));
+    let mut ones = 0;
+    let mut lane = 0;
+    while lane < count {
+        ones |= 1 << (lane * entry_bits);
+        lane += 1;
+    }
     let highs = ones << (entry_bits - 1);
     let codes = ones * ((1 << code_bits) - 1);
     Lanes {

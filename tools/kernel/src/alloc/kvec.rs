@@ -70,6 +70,12 @@ impl<T> KVec<T> {
 }
 
 impl<T: Clone> KVec<T> {
+    /// Appends copies of all values of a slice, growing if needed.
+    pub fn extend_from_slice(&mut self, other: &[T], _flags: Flags) -> Result<(), AllocError> {
+        self.0.extend_from_slice(other);
+        Ok(())
+    }
+
     /// A vector of `length` times the same value.
     pub fn from_elem(value: T, length: usize, _flags: Flags) -> Result<Self, AllocError> {
         Ok(Self(vec![value; length]))
