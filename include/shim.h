@@ -22,8 +22,6 @@ struct shim_device_facts {
 	u32 max_write_zeroes_sectors;
 	bool zoned;
 	bool read_only;
-	bool volatile_cache;
-	bool fua;
 };
 
 /* First member of whatever ti->private points to; see shim_status(). */

@@ -124,17 +124,6 @@ impl Device {
         self.number() == other.number()
     }
 
-    /// Returns whether a flush is needed for written data to last.
-    pub fn has_volatile_cache(&self) -> bool {
-        self.facts().volatile_cache
-    }
-
-    /// Returns whether a write can go past the volatile cache by itself. The
-    /// block layer emulates that where it is missing.
-    pub fn supports_fua(&self) -> bool {
-        self.facts().fua
-    }
-
     /// Returns whether the device refuses writes.
     pub fn is_read_only(&self) -> bool {
         self.facts().read_only

@@ -61,21 +61,10 @@ impl Limits<'_> {
         self.0.max_hw_discard_sectors = max_sectors;
     }
 
-    /// Announces no discards.
-    pub fn disable_discard(&mut self) {
-        self.0.discard_granularity = 0;
-        self.0.max_hw_discard_sectors = 0;
-    }
-
     /// Announces write-zeroes of a length in sectors, 0 for none.
     pub fn set_max_write_zeroes_sectors(&mut self, sectors: u32) {
         self.0.max_write_zeroes_sectors = sectors;
         self.0.max_hw_wzeroes_unmap_sectors = 0;
-    }
-
-    /// Announces no write-zeroes; the block layer writes pages of zeros instead.
-    pub fn disable_write_zeroes(&mut self) {
-        self.set_max_write_zeroes_sectors(0);
     }
 
     /// Announces no secure erase.

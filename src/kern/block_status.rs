@@ -3,10 +3,7 @@
 //! The outcome of a block I/O.
 
 use crate::sys::bindings as c;
-use kernel::{
-    error::Error,
-    fmt, //
-};
+use kernel::fmt;
 
 /// What became of a bio: the kernel's `blk_status_t`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -89,12 +86,6 @@ impl BlockStatus {
     pub fn to_errno(self) -> i32 {
         // SAFETY: a pure function over a table; it checks its argument.
         unsafe { c::blk_status_to_errno(self.0) }
-    }
-
-    /// Returns the status that stands for an errno.
-    pub fn from_error(error: Error) -> Self {
-        // SAFETY: a pure function over a table; unknown numbers give IOERR.
-        Self(unsafe { c::errno_to_blk_status(error.to_errno()) })
     }
 
     pub(crate) const fn from_c(status: c::blk_status_t) -> Self {

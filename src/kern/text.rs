@@ -41,14 +41,6 @@ impl<'a> TextBuffer<'a> {
         let _ = fmt::Write::write_fmt(self, text);
     }
 
-    /// Returns the text's bytes, without the terminator.
-    pub fn as_bytes(&self) -> &[u8] {
-        let written = self.buffer.get(..self.used).unwrap_or_default();
-        // SAFETY: by the type invariant these bytes are initialised, and
-        // `MaybeUninit<u8>` has the layout of `u8`.
-        unsafe { core::slice::from_raw_parts(written.as_ptr().cast(), written.len()) }
-    }
-
     /// Returns the length of the text in bytes, without the terminator.
     pub fn len(&self) -> usize {
         self.used
@@ -57,11 +49,6 @@ impl<'a> TextBuffer<'a> {
     /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.used == 0
-    }
-
-    /// Returns whether the buffer is filled to the last byte.
-    pub fn is_full(&self) -> bool {
-        self.room() == 0
     }
 
     fn room(&self) -> usize {

@@ -41,8 +41,6 @@ void shim_device_facts(struct block_device *bdev,
 	facts->max_write_zeroes_sectors = bdev_write_zeroes_sectors(bdev);
 	facts->zoned = bdev_is_zoned(bdev);
 	facts->read_only = bdev_read_only(bdev);
-	facts->volatile_cache = bdev_write_cache(bdev);
-	facts->fua = bdev_fua(bdev);
 }
 
 void shim_bio_set_dev(struct bio *bio, struct block_device *bdev)

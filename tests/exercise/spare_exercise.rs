@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `exercise <device>`: a pass-through that takes every detour the layer has.
+//! `exercise <device> [<logical block size>]`: a pass-through that takes every detour the layer has.
 //!
 //! Data come out as they went in, so any verifying load tests the layer. Bios
 //! take turns in going straight to the device, through a work item, in two
@@ -41,6 +41,7 @@ pub use layer::{
 };
 
 use dm::{
+    parse_number,
     Arguments,
     BioQueue,
     ConstructError,
@@ -50,6 +51,7 @@ use dm::{
     EndBio,
     Ended,
     HeldBio,
+    Limits,
     MapBio,
     Mapped,
     Operation,
@@ -101,6 +103,14 @@ impl kernel::InPlaceModule for Module {
 
 const SECTORS_PER_BUFFER: u32 = 8;
 const TICK_MILLISECONDS: u32 = 5;
+/// What the device announces, so that a test finds it in the queue's limits.
+const LONGEST_BIO_SECTORS: u32 = 64;
+const IO_MIN_BYTES: u32 = 8192;
+const IO_OPT_BYTES: u32 = 16384;
+const MAX_SECTORS: u32 = 512;
+const DISCARD_BYTES: u32 = 8192;
+const DISCARD_SECTORS: u32 = 2048;
+const WRITE_ZEROES_SECTORS: u32 = 4096;
 const BIOS_IN_POOL: u32 = 16;
 /// More than grace periods can be outstanding at a tick.
 const TICKETS: usize = 4;
@@ -148,6 +158,7 @@ struct Exercise {
     epoch: IoEpoch,
     own: BioSet<Copied>,
     parts: SplitPool,
+    logical_block_size: Option<u32>,
     device: Device,
 }
 
@@ -288,9 +299,16 @@ impl Target for Exercise {
         mut arguments: Arguments<'_>,
     ) -> Result<Arc<Self>, ConstructError> {
         let device = context.device(arguments.required("device")?)?;
+        let logical_block_size = match arguments.optional()? {
+            // CAST: at most 4096.
+            Some(word) => Some(parse_number("logical block size", word, 512..=4096)? as u32),
+            None => None,
+        };
         arguments.finish()?;
+        context.set_max_io_length(LONGEST_BIO_SECTORS)?;
         context.set_flush_bios(1);
         context.set_discard_bios(1);
+        context.set_secure_erase_bios(1);
         context.set_write_zeroes_bios(1);
         let worker = Worker::new(fmt!("exercise/{}", context.device_name()))?;
         let (timer, epoch) = (Timer::new(&worker)?, IoEpoch::new()?);
@@ -308,6 +326,7 @@ impl Target for Exercise {
             epoch,
             own,
             parts,
+            logical_block_size,
             device,
         });
         Ok(Arc::pin_init(target, GFP_KERNEL)?)
@@ -395,9 +414,27 @@ impl Target for Exercise {
                     out.put(fmt!("{blank}{}", count.load(Relaxed)));
                 }
             }
-            StatusKind::Table => out.put(fmt!("{}", this.device.name())),
+            StatusKind::Table => {
+                out.put(fmt!("{}", this.device.name()));
+                if let Some(bytes) = this.logical_block_size {
+                    out.put(fmt!(" {bytes}"));
+                }
+            }
             StatusKind::Ima => out.put(fmt!("target_name=exercise;")),
         }
+    }
+
+    fn io_hints(this: ArcBorrow<'_, Self>, limits: &mut Limits<'_>) {
+        if let Some(bytes) = this.logical_block_size {
+            limits.set_logical_block_size(bytes.max(limits.logical_block_size()));
+            limits.set_physical_block_size(bytes.max(limits.physical_block_size()));
+        }
+        limits.set_io_min(IO_MIN_BYTES);
+        limits.set_io_opt(IO_OPT_BYTES);
+        limits.set_max_sectors(MAX_SECTORS);
+        limits.set_discard(DISCARD_BYTES, DISCARD_SECTORS);
+        limits.set_max_write_zeroes_sectors(WRITE_ZEROES_SECTORS);
+        limits.disable_secure_erase();
     }
 
     fn iterate_devices(this: ArcBorrow<'_, Self>, visitor: &mut DeviceVisitor<'_>) {

@@ -84,12 +84,6 @@ impl<'a, T: Target> MapBio<'a, T> {
         self.parts.has_flag(c::SHIM_REQ_FUA)
     }
 
-    /// Returns whether this is a flush; one that carries data is split by
-    /// device-mapper beforehand.
-    pub fn is_empty_flush(&self) -> bool {
-        self.operation() == Operation::Flush
-    }
-
     /// Returns whether the submitter does not want to wait.
     pub fn is_nowait(&self) -> bool {
         self.parts.has_flag(c::SHIM_REQ_NOWAIT)
