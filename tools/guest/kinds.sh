@@ -14,7 +14,7 @@ know_kind() {
 # The configuration fragments of KIND, in the order in which they are merged.
 kind_fragments() {
 	case $1 in
-	uml-debug) echo common debug uml kasan-vmalloc ;;
+	uml-debug) echo common debug uml uml-debug ;;
 	uml-plain) echo common uml ;;
 	qemu-debug) echo common debug qemu lockdep ;;
 	*) ;;
@@ -29,7 +29,8 @@ kind_make_options() {
 	# kmemleak must find all static data: see the linker script.
 	uml-debug)
 		printf '%s\n' ARCH=um LLVM=-19 \
-			'LDFLAGS_EXECSTACK=-z noexecstack -T /project/tools/guest/config/uml-large-data.lds'
+			'LDFLAGS_EXECSTACK=-z noexecstack -T /project/tools/guest/config/uml-large-data.lds' \
+			'CFLAGS_stacktrace.o=-include /project/tools/guest/config/uml-stack-words.h'
 		;;
 	uml-*) printf '%s\n' ARCH=um LLVM=-19 ;;
 	*) echo LLVM=-19 ;;
@@ -61,9 +62,13 @@ describe_kernel() {
 		{
 			echo "$(root_key) $kernel_release"
 			kind_make_options "$kind" | paste -sd ' '
-			local fragment
-			for fragment in $(kind_fragments "$kind"); do
-				cat "$GUEST_TOOLS/config/$fragment"
+			local file
+			for file in $(kind_fragments "$kind"); do
+				cat "$GUEST_TOOLS/config/$file"
+			done
+			# What its options name.
+			for file in $(kind_make_options "$kind" | grep -o 'config/[^ ]*'); do
+				cat "$GUEST_TOOLS/$file"
 			done
 		} | sha256sum | cut -c1-8
 	)
