@@ -67,6 +67,6 @@ pub enum OpenMode {
     Load,
     /// Load what is there, and rebuild the volume index in any case.
     Rebuild,
-    /// Load what is there if it was suspended with its open chapters saved.
+    /// Load what is there if it was suspended with its open chapters saved, and nothing has to be rebuilt.
     LoadClean,
 }

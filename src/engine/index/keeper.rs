@@ -17,6 +17,7 @@
 mod create;
 mod load;
 mod open;
+mod probe;
 mod rest;
 mod save;
 mod stream;
@@ -63,7 +64,7 @@ enum Phase {
     Closed,
     /// Superblocks are being written.
     Creating(create::Step),
-    /// A superblock, or the header of the saved chapter, is being read.
+    /// A superblock, the header of the saved chapters, or a block of an image is being read.
     Opening(open::Step),
     /// The chapter table is being read.
     Table,

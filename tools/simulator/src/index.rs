@@ -9,4 +9,5 @@ pub mod disk;
 pub mod model;
 pub mod names;
 pub mod plan;
+pub mod user;
 pub mod world;

@@ -3,122 +3,14 @@
 //! The index as a whole, on an honest disk unless a test says otherwise: requests, zones, chapters, expiry, saving,
 //! loading, rebuilding, failures; and a short turn of its simulation.
 
-use dm_spare_engine::index::{
-    Answer, Data, Name, OpenError, OpenMode, Parameters, Place, RequestKind, Unavailable,
-};
-use dm_spare_simulator::index::disk::Disk;
-use dm_spare_simulator::index::model::Model;
-use dm_spare_simulator::index::names::{self, Weakness};
-use dm_spare_simulator::index::plan;
-use dm_spare_simulator::index::world::{Shape, Tally, World};
-use dm_spare_simulator::rng::Rng;
-
-const CREATE: OpenMode = OpenMode::Create { uuid: [9; 16] };
-
-fn shape(zones: u32, sparse_chapters: u32) -> Shape {
-    Shape {
-        parameters: Parameters {
-            pages: 1,
-            dense_chapters: 6,
-            sparse_chapters,
-            checkpoint_chapters: 3,
-            bucket_bits: 2,
-        },
-        zones,
-        waiting: 16,
-        cache_pages: 8,
-    }
-}
-
-/// A new index of one or several zones.
-struct Test {
-    world: World,
-    random: Rng,
-    next: u64,
-}
-
-impl Test {
-    fn new(zones: u32, sparse_chapters: u32) -> Self {
-        let mut random = Rng::new(u64::from(zones));
-        let chapters = 6 + u64::from(sparse_chapters);
-        let model = Model::sparse(zones as usize, Weakness::Strong, chapters, 6);
-        let mut world = World::new(shape(zones, sparse_chapters), model, Disk::default());
-        world.open_and_run(CREATE, &mut random).expect("created");
-        Self {
-            world,
-            random,
-            next: 1000,
-        }
-    }
-
-    fn name(&mut self, number: u64) -> Name {
-        self.world.model.name(number)
-    }
-
-    fn ask(&mut self, kind: RequestKind, number: u64) -> Answer {
-        let name = self.name(number);
-        let answer = self.world.ask_and_run(kind, name, &mut self.random);
-        answer.expect("an answer")
-    }
-
-    fn post(&mut self, number: u64) -> Answer {
-        self.ask(RequestKind::Post(names::data(number, 1)), number)
-    }
-
-    fn peek(&mut self, number: u64) -> Answer {
-        self.ask(RequestKind::Peek, number)
-    }
-
-    /// Posts new names until so many chapters have been closed and written.
-    fn chapters(&mut self, count: u64) {
-        let end = self.world.keeper.window().newest.0 + count;
-        while self.world.keeper.window().newest.0 < end {
-            for _ in 0..20 {
-                self.next += 1;
-                let name = self.name(self.next);
-                let data = names::data(self.next, 1);
-                self.world.ask(RequestKind::Post(data), name);
-            }
-            self.run();
-        }
-    }
-
-    fn run(&mut self) {
-        self.world.run(&mut self.random).expect("all is well");
-        self.world.check_rest().expect("all is answered");
-    }
-
-    fn suspend(&mut self, save: bool) -> bool {
-        self.world.suspend(save);
-        self.run();
-        self.world.suspended.expect("the suspend is answered")
-    }
-
-    fn reopen(self, zones: u32, mode: OpenMode) -> Self {
-        let mut world = self.world.restart(zones);
-        let mut random = self.random;
-        world.open(mode);
-        world.run(&mut random).expect("all is well");
-        Self {
-            world,
-            random,
-            next: self.next,
-        }
-    }
-}
-
-fn found(number: u64, version: u64, place: Place) -> Answer {
-    let data = names::data(number, version);
-    Answer::Found { data, place }
-}
-
-fn update(number: u64) -> RequestKind {
-    RequestKind::Update(names::data(number, 2))
-}
+use dm_spare_engine::index::{Answer, Data, OpenError, OpenMode, Place, RequestKind, Unavailable};
+use dm_spare_simulator::index::user::{found, update, User};
+use dm_spare_simulator::index::world::Tally;
+use dm_spare_simulator::index::{names, plan};
 
 /// The whole table of requests, for a name that is in one of the kinds of chapters.
-fn table_for(put_there: impl Fn(&mut Test, u64), place: Place) {
-    let mut test = Test::new(1, 0);
+fn table_for(put_there: impl Fn(&mut User, u64), place: Place) {
+    let mut test = User::new(1, 0);
     let numbers: Vec<u64> = (1..=5).collect();
     for number in &numbers {
         assert_eq!(test.post(*number), Answer::Absent);
@@ -164,7 +56,7 @@ fn the_table_of_requests_in_a_dense_chapter() {
 fn the_table_of_requests_after_a_clean_stop() {
     table_for(
         |test, _| {
-            let old = std::mem::replace(test, Test::new(1, 0));
+            let old = std::mem::replace(test, User::new(1, 0));
             let mut old = old;
             assert!(old.suspend(true));
             *test = old.reopen(1, OpenMode::LoadClean);
@@ -175,7 +67,7 @@ fn the_table_of_requests_after_a_clean_stop() {
 
 #[test]
 fn unknown_names_and_statistics() {
-    let mut test = Test::new(1, 0);
+    let mut test = User::new(1, 0);
     let before = test.world.statistics();
     assert_eq!(test.ask(RequestKind::Query, 1), Answer::Absent);
     assert_eq!(test.peek(1), Answer::Absent, "a query makes nothing");
@@ -209,7 +101,7 @@ fn unknown_names_and_statistics() {
 
 #[test]
 fn the_oldest_chapter_expires_when_another_is_written() {
-    let mut test = Test::new(1, 0);
+    let mut test = User::new(1, 0);
     test.post(1);
     test.chapters(6);
     assert_eq!(
@@ -225,7 +117,7 @@ fn the_oldest_chapter_expires_when_another_is_written() {
 
 #[test]
 fn a_full_zone_closes_the_chapter_of_all() {
-    let mut test = Test::new(3, 0);
+    let mut test = User::new(3, 0);
     // Names of the first zone only.
     let mut number = 0;
     for _ in 0..400 {
@@ -258,7 +150,7 @@ fn a_full_zone_closes_the_chapter_of_all() {
 
 #[test]
 fn a_failed_write_is_latched() {
-    let mut test = Test::new(2, 0);
+    let mut test = User::new(2, 0);
     test.post(1);
     test.chapters(1);
     test.world.disk.fails_writes = true;
@@ -279,7 +171,7 @@ fn a_failed_write_is_latched() {
 
 #[test]
 fn nothing_is_served_while_suspended() {
-    let mut test = Test::new(2, 0);
+    let mut test = User::new(2, 0);
     test.post(1);
     assert!(!test.suspend(false));
     let suspended = Answer::Unavailable(Unavailable::Suspended);
@@ -292,7 +184,7 @@ fn nothing_is_served_while_suspended() {
 #[test]
 fn other_storage_takes_over_while_suspended() {
     for save in [false, true] {
-        let mut test = Test::new(2, 0);
+        let mut test = User::new(2, 0);
         for number in 1..=30 {
             test.post(number);
         }
@@ -317,7 +209,7 @@ fn other_storage_takes_over_while_suspended() {
 #[test]
 fn what_was_saved_comes_back_to_any_number_of_zones() {
     for zones in 1..=3 {
-        let mut test = Test::new(2, 0);
+        let mut test = User::new(2, 0);
         test.chapters(1);
         for number in 1..=40 {
             test.post(number);
@@ -341,7 +233,7 @@ fn what_was_saved_comes_back_to_any_number_of_zones() {
 #[test]
 fn a_rebuilt_index_finds_all_durable_names_and_deleted_ones() {
     for filled in [2, 6, 9] {
-        let mut test = Test::new(2, 0);
+        let mut test = User::new(2, 0);
         test.chapters(filled);
         test.post(1);
         test.chapters(1);
@@ -370,7 +262,7 @@ fn a_rebuilt_index_finds_all_durable_names_and_deleted_ones() {
 
 #[test]
 fn a_rebuild_is_interrupted_and_goes_on_on_other_storage() {
-    let mut test = Test::new(2, 0);
+    let mut test = User::new(2, 0);
     test.chapters(6);
     let mut world = test.world.restart(2);
     world.open(OpenMode::Rebuild);
@@ -394,7 +286,7 @@ fn a_rebuild_is_interrupted_and_goes_on_on_other_storage() {
 
 #[test]
 fn a_read_error_costs_one_lookup() {
-    let mut test = Test::new(1, 0);
+    let mut test = User::new(1, 0);
     for number in 1..=20 {
         test.post(number);
     }
@@ -412,7 +304,7 @@ fn a_read_error_costs_one_lookup() {
 
 #[test]
 fn requests_for_one_page_join_one_read() {
-    let mut test = Test::new(1, 0);
+    let mut test = User::new(1, 0);
     for number in 1..=10 {
         test.post(number);
     }
@@ -434,7 +326,7 @@ fn requests_for_one_page_join_one_read() {
 
 #[test]
 fn a_hook_makes_the_names_of_an_old_chapter_known() {
-    let mut test = Test::new(2, 20);
+    let mut test = User::new(2, 20);
     let (mut hook, mut others) = (None, Vec::new());
     for number in 1..=120 {
         test.post(number);
@@ -469,7 +361,7 @@ fn a_hook_makes_the_names_of_an_old_chapter_known() {
 
 #[test]
 fn names_of_sparse_chapters_are_lost_until_a_hook_comes() {
-    let mut test = Test::new(1, 50);
+    let mut test = User::new(1, 50);
     test.next = 0;
     test.chapters(40);
     // Chapters 2 to 30, in the order in which they were written.

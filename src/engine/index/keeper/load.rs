@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! Loading: the newest chapters are replayed, because the images of the volume index do not have them; or all of them,
-//! because there are no images. Then the saved open chapters come back, and the zones serve.
+//! because the images are lost. Then the saved open chapters come back, and the zones serve.
 //!
 //! Replaying can be interrupted after any page, and goes on behind it.
 
@@ -32,14 +32,14 @@ pub(super) struct Load {
 }
 
 impl Keeper {
-    /// Everything is known: decides what is replayed.
-    pub(super) fn load(&mut self, out: &mut impl FnMut(KeeperAction)) {
-        if self.mode == OpenMode::LoadClean && !self.was_clean {
+    /// Everything is known: decides what is replayed. `is_lost` says that too many images are.
+    pub(super) fn load(&mut self, is_lost: bool, out: &mut impl FnMut(KeeperAction)) {
+        if self.mode == OpenMode::LoadClean && (is_lost || !self.was_clean) {
             return self.refuse(OpenError::NotClean, out);
         }
         let segments = u64::from(self.geometry.index.segments());
         let end = self.images.1 .0;
-        let is_rebuild = self.mode == OpenMode::Rebuild && self.window.chapters() != 0;
+        let is_rebuild = (is_lost || self.mode == OpenMode::Rebuild) && self.window.chapters() != 0;
         let first = if is_rebuild {
             self.images.0 = self.images.1;
             self.window.oldest

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Opening an index: its superblock, its chapter table, and what was saved.
+//! Opening an index: its superblock, its chapter table, what was saved, and whether images are there.
 
+use super::probe::Probe;
 use super::{Keeper, Phase};
 use crate::engine::event::ErrorClass;
 use crate::engine::index::action::{KeeperAction, OpenError};
@@ -16,6 +17,8 @@ pub(super) enum Step {
     Superblock(usize, Option<OpenError>),
     /// The header of the saved chapters.
     Saved,
+    /// The first block of an image.
+    Image(Probe),
 }
 
 impl Keeper {
@@ -65,7 +68,11 @@ impl Keeper {
             }
             Phase::Opening(Step::Saved) => {
                 self.check_saved(result);
-                self.load(out);
+                self.begin_probe(out);
+            }
+            Phase::Opening(Step::Image(probe)) => {
+                let probe = *probe;
+                self.probe_read(probe, result, out);
             }
             _ => {}
         }

@@ -187,6 +187,13 @@ impl Disk {
         }
     }
 
+    /// Zeros take the place of whatever blocks hold, from the first address to before the second.
+    pub fn wipe(&mut self, from: u64, to: u64) {
+        self.settle_all();
+        self.durable.retain(|block, _| !(from..to).contains(block));
+        self.damaged += 1;
+    }
+
     /// The content of one block is that of another one.
     pub fn misplace(&mut self, from: u64, to: u64, random: &mut Rng) {
         let source = self.some_block(from, to, random);
