@@ -7,6 +7,7 @@
 //! | `zone` | requests and messages enter a zone; ends of reads, background work | the caller's, and a work item for each zone |
 //! | `writer` | the keeper: chapters are written, the index is loaded and saved | a thread |
 //! | `mail` | what waits for the thread | any |
+//! | `triage` | what hooks have led to, for the other zones | the caller's |
 //! | `storage` | the engine's I/O becomes bios, and their ends go to who asked | completions in any context |
 //! | `answers` | waiting for the keeper | process |
 //!
@@ -24,6 +25,7 @@
 mod answers;
 mod mail;
 mod storage;
+mod triage;
 mod writer;
 mod zone;
 
@@ -57,12 +59,14 @@ use crate::{
         Request,
         RequestId,
         Statistics,
+        ToZone,
         Zone,
         ZoneSettings,
         Zones, //
     },
     kern::{
         crc32c,
+        NoIo,
         Thread, //
     },
 };
@@ -74,6 +78,7 @@ use self::{
         Mail, //
     },
     storage::Storage,
+    triage::Triage,
     writer::Writer,
     zone::{
         ZoneDriver,
@@ -219,11 +224,21 @@ impl<U: IndexUser> Index<U> {
 
     /// Hands in requests whose names belong to this zone; how many of the first ones were taken. The others are to be
     /// handed in again after some answers. Each request taken is answered once, now or later. Task context.
+    ///
+    /// What a hook of a sparse index has made known is known in all zones when this returns.
     pub fn submit(&self, zone: u32, requests: &[Request]) -> usize {
+        let _noio = NoIo::enter();
+        let mut triage = Triage::default();
         // CAST: 32 bits fit into a `usize` on every supported machine.
-        self.zones.get(zone as usize).map_or(0, |zone| {
-            ZoneDriver::submit(zone.as_arc_borrow(), requests)
-        })
+        let taken = self.zones.get(zone as usize).map_or(0, |zone| {
+            ZoneDriver::submit(zone.as_arc_borrow(), requests, &mut triage)
+        });
+        for chapter in triage.chapters() {
+            for (_, other) in (0..).zip(self.zones.iter()).filter(|(other, _)| *other != zone) {
+                ZoneDriver::deliver(other.as_arc_borrow(), ToZone::Sparse(chapter));
+            }
+        }
+        taken
     }
 
     /// Comes to rest: requests that wait are finished, later ones are refused. With `save` the open chapters are kept

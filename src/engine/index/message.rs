@@ -117,7 +117,8 @@ pub enum ToKeeper {
         share: Arc<FrozenChapter>,
     },
     /// A hook has led to this old chapter, whose filters were not in the zone's sparse cache: the other zones take them
-    /// too.
+    /// too. A driver does not have the keeper tell them when the zone says so while a request is handed in: it delivers
+    /// [`ToZone::Sparse`] itself, before it hands in any request that is to find names of that chapter.
     Sparse(Chapter),
     /// The answer to [`ToZone::Image`].
     Imaged {

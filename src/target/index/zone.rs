@@ -51,6 +51,7 @@ use super::{
         Owner,
         Storage, //
     },
+    triage::Triage,
     IndexUser, //
 };
 
@@ -119,11 +120,19 @@ impl<U: IndexUser> ZoneDriver<U> {
         )
     }
 
-    /// Hands requests in; how many of the first ones were taken. Sleeps.
-    pub(super) fn submit(this: ArcBorrow<'_, Self>, requests: &[Request]) -> usize {
-        let _noio = NoIo::enter();
+    /// Hands requests in; how many of the first ones were taken. What hooks among them have led to goes to `triage`.
+    /// Sleeps.
+    pub(super) fn submit(
+        this: ArcBorrow<'_, Self>,
+        requests: &[Request],
+        triage: &mut Triage,
+    ) -> usize {
+        let mut perform = Self::performer(this);
         let mut zone = this.zone.lock();
-        zone.submit(requests, &mut Self::performer(this))
+        zone.submit(requests, &mut |action| match action {
+            ZoneAction::Tell(ToKeeper::Sparse(chapter)) => triage.add(chapter),
+            action => perform(action),
+        })
     }
 
     /// Hands a message in. Sleeps.

@@ -325,58 +325,6 @@ fn requests_for_one_page_join_one_read() {
 }
 
 #[test]
-fn a_hook_makes_the_names_of_an_old_chapter_known() {
-    let mut test = User::new(2, 20);
-    let (mut hook, mut others) = (None, Vec::new());
-    for number in 1..=120 {
-        test.post(number);
-        if test.name(number).is_hook() {
-            hook = Some(number);
-        } else {
-            others.push(number);
-        }
-    }
-    let hook = hook.expect("one in 32");
-    test.chapters(8);
-    for number in &others {
-        assert_eq!(test.peek(*number), Answer::Absent, "its chapter is sparse");
-    }
-    assert_eq!(test.peek(hook), found(hook, 1, Place::Sparse));
-    for number in &others {
-        assert_eq!(test.peek(*number), found(*number, 1, Place::Sparse));
-    }
-    assert_eq!(
-        test.ask(RequestKind::Query, others[0]),
-        found(others[0], 1, Place::Sparse)
-    );
-    assert_eq!(test.peek(others[0]), found(others[0], 1, Place::Open));
-    test.chapters(20);
-    assert_eq!(
-        test.peek(others[1]),
-        Answer::Absent,
-        "the chapter has expired"
-    );
-    assert_eq!(test.peek(hook), Answer::Absent);
-}
-
-#[test]
-fn names_of_sparse_chapters_are_lost_until_a_hook_comes() {
-    let mut test = User::new(1, 50);
-    test.next = 0;
-    test.chapters(40);
-    // Chapters 2 to 30, in the order in which they were written.
-    let (mut lost, mut asked) = (0u64, 0u64);
-    for number in 184..30 * 184 {
-        asked += 1;
-        lost += u64::from(test.peek(number) == Answer::Absent);
-    }
-    let chapters = asked as f64 / 184.0;
-    let mean = lost as f64 / chapters;
-    assert!(mean <= 31.0 * 1.25, "{mean} records a chapter are lost");
-    assert!(mean > 10.0, "{mean}: these chapters are not sparse");
-}
-
-#[test]
 fn random_runs_keep_the_promise() {
     let mut sum = Tally::default();
     for seed in 1..=20 {

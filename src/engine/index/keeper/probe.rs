@@ -39,7 +39,7 @@ impl Keeper {
     fn probe(&mut self, probe: Probe, out: &mut impl FnMut(KeeperAction)) {
         let Some(image) = self.probed_image(probe.number) else {
             let is_lost = probe.lost * TOLERATED >= probe.number && probe.lost != 0;
-            return self.load(is_lost && !seeded!("index_lost_images_believed"), out);
+            return self.load(is_lost, out);
         };
         self.phase = Phase::Opening(Step::Image(probe));
         let block = self.layout.image(image);

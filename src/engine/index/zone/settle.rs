@@ -31,6 +31,7 @@ impl Zone {
         if let Some(why) = self.unavailable() {
             return self.answer(attempt.request, Answer::Unavailable(why), out);
         }
+        self.triage(attempt.request.name, out);
         let found = match self.search(&mut attempt, out) {
             Step::Wait(wait) => return self.park(wait, attempt),
             Step::Absent => None,

@@ -16,21 +16,16 @@ use crate::engine::index::sparse_cache::Wanted;
 use crate::engine::index::units::Chapter;
 
 impl Zone {
-    /// The sparse chapter that a hook leads to and whose filters are not in the cache. A driver of several zones asks
-    /// this before it hands in a request, and if there is one first sends [`ToZone::Sparse`] to every zone, so that the
-    /// names that follow find the filters there. Without that they come a little later, and a few more names are not
-    /// found.
-    ///
-    /// [`ToZone::Sparse`]: crate::engine::index::ToZone::Sparse
-    pub fn triage(&self, name: Name) -> Option<Chapter> {
+    /// Has the filters of the sparse chapter that a hook may be in come into the cache. The hook itself still waits for
+    /// its page then, so names that come after it wait for the filters, and are not taken for unknown.
+    pub(super) fn triage(&mut self, name: Name, out: &mut impl FnMut(ZoneAction)) {
         if !self.geometry.is_sparse() || !name.is_hook() {
-            return None;
+            return;
         }
         let candidates = self.names.candidates(name);
-        let newest = candidates.as_slice().first().copied()?;
-        let is_wanted =
-            self.geometry.is_sparse_chapter(&self.window, newest) && !self.sparse.has(newest);
-        is_wanted.then_some(newest)
+        if let Some(newest) = candidates.as_slice().first() {
+            self.hook_found(*newest, out);
+        }
     }
 
     /// Looks for a name that the volume index does not know in the chapters whose filters are in the cache.
@@ -66,7 +61,7 @@ impl Zone {
         Step::Absent
     }
 
-    /// A hook was found in this chapter: its filters come into the cache of every zone.
+    /// A hook has led to this chapter: its filters come into the cache of every zone.
     pub(super) fn hook_found(&mut self, chapter: Chapter, out: &mut impl FnMut(ZoneAction)) {
         if self.geometry.is_sparse_chapter(&self.window, chapter) {
             if !self.sparse.has(chapter) {

@@ -6,7 +6,8 @@ use super::{Flight, Owner, World};
 use crate::rng::Rng;
 use dm_spare_engine::index::format::SaveHeader;
 use dm_spare_engine::index::{
-    Chapter, Io, IoKind, KeeperEvent, Page, ToKeeper, ToZone, ZoneAction, ZoneEvent,
+    Chapter, Io, IoKind, KeeperEvent, Name, Page, Request, RequestKind, ToKeeper, ToZone,
+    ZoneAction, ZoneEvent,
 };
 use dm_spare_engine::ErrorClass;
 
@@ -99,13 +100,42 @@ impl World {
     }
 
     fn submit(&mut self, zone: usize, most: usize) -> usize {
-        let queue = &mut self.queues[zone];
+        let queue = &self.queues[zone];
         let batch: Vec<_> = queue.iter().copied().take(most).collect();
-        let mut actions = Vec::new();
-        let taken = self.zones[zone].submit(&batch, &mut |action| actions.push(action));
-        queue.drain(..taken);
-        self.zone_actions(zone, actions);
+        let taken = self.hand_in(zone, &batch);
+        self.queues[zone].drain(..taken);
         taken
+    }
+
+    /// Hands requests in to a zone, which takes so many of them, and tells the other zones what hooks have led to.
+    fn hand_in(&mut self, zone: usize, requests: &[Request]) -> usize {
+        let mut actions = Vec::new();
+        let mut chapters = Vec::new();
+        let taken = self.zones[zone].submit(requests, &mut |action| match action {
+            ZoneAction::Tell(ToKeeper::Sparse(chapter)) => chapters.push(chapter),
+            action => actions.push(action),
+        });
+        self.zone_actions(zone, actions);
+        for chapter in chapters {
+            for other in (0..self.zones.len()).filter(|other| *other != zone) {
+                self.zone_message(other, ToZone::Sparse(chapter));
+            }
+        }
+        taken
+    }
+
+    /// Asks for something, ahead of what was asked for before and was not taken yet; whether it was taken at once.
+    pub fn ask_now(&mut self, kind: RequestKind, name: Name) -> bool {
+        let zone = self.zone_of(name);
+        let id = self.ask(kind, name);
+        let Some(request) = self.queues[zone].pop_back() else {
+            return false;
+        };
+        let is_taken = self.hand_in(zone, &[request]) == 1;
+        if !is_taken {
+            self.asked.remove(&id.0);
+        }
+        is_taken
     }
 
     fn zone_message(&mut self, zone: usize, message: ToZone) {
