@@ -10,4 +10,5 @@ pub mod model;
 pub mod names;
 pub mod plan;
 pub mod user;
+pub mod whole;
 pub mod world;

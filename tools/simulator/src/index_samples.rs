@@ -3,6 +3,7 @@
 //! One block of each kind that an index consists of, always the same: what the fuzzers begin with, and what is kept in
 //! `tests/images/index` to show that the format has not changed.
 
+use crate::index::whole;
 use crate::rng::Rng;
 use dm_spare_engine::index::format::chapter_part::BOUNDS_PER_PART;
 use dm_spare_engine::index::format::save_header::Saved;
@@ -226,14 +227,21 @@ pub fn samples() -> Vec<Sample> {
     samples
 }
 
-/// Writes every sample to a file of its name in a folder.
+/// The files of whole indexes; whether each is sparse.
+pub const WHOLE: [(&str, bool); 2] = [("whole-dense", false), ("whole-sparse", true)];
+
+/// Writes every sample, and the whole indexes, to a file of its name in a folder.
 ///
 /// # Errors
 ///
 /// A file cannot be written.
 pub fn write(folder: &Path) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    samples()
-        .iter()
-        .try_for_each(|sample| std::fs::write(folder.join(sample.name), sample.block.0))
+    for sample in samples() {
+        std::fs::write(folder.join(sample.name), sample.block.0)?;
+    }
+    for (name, is_sparse) in WHOLE {
+        std::fs::write(folder.join(name), whole::bytes(is_sparse))?;
+    }
+    Ok(())
 }

@@ -49,7 +49,7 @@ struct Options {
     /// Leaves a failing run as long as it is.
     #[arg(long)]
     no_shrink: bool,
-    /// Writes one block of each kind of the index to this folder, and does nothing else.
+    /// Writes one block of each kind of the index, and two whole indexes, to this folder, and does nothing else.
     #[arg(long, value_name = "FOLDER")]
     index_samples: Option<PathBuf>,
     /// Threads.

@@ -10,7 +10,7 @@ use dm_spare_engine::index::{Layout, Page};
 use dm_spare_simulator::fuzz::index_block::decode_and_encode;
 use dm_spare_simulator::index_samples::{
     chapter_header, entries, geometry, image_header, parameters, records, samples, Sample, CHAPTER,
-    GENERATION, UUID,
+    GENERATION, UUID, WHOLE,
 };
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,7 @@ fn the_same_blocks_are_written_as_ever() {
         );
     }
     let files = std::fs::read_dir(folder()).expect("the folder").count();
-    assert_eq!(files, samples().len());
+    assert_eq!(files, samples().len() + WHOLE.len());
 }
 
 #[test]

@@ -187,6 +187,13 @@ impl Disk {
         }
     }
 
+    /// A block holds this, durably.
+    pub fn put(&mut self, block: u64, content: &[u8]) {
+        let mut bytes: Bytes = Box::new([0; BLOCK_BYTES]);
+        bytes.copy_from_slice(content);
+        self.durable.insert(block, bytes);
+    }
+
     /// Zeros take the place of whatever blocks hold, from the first address to before the second.
     pub fn wipe(&mut self, from: u64, to: u64) {
         self.settle_all();

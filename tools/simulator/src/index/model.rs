@@ -93,6 +93,15 @@ impl Model {
         name
     }
 
+    /// An index that nobody watched may have this for a name.
+    pub fn had(&mut self, number: u64, data: Data) {
+        let name = self.name(number);
+        let history = self.histories.entry(name).or_default();
+        history.ever.push(data);
+        history.is_uncertain = true;
+        history.is_unknown_below = true;
+    }
+
     /// Data for a name that it never had.
     pub fn new_data(&mut self, name: Name) -> Data {
         self.versions += 1;
