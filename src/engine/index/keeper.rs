@@ -205,7 +205,7 @@ pub struct Keeper {
 }
 
 /// Images that are made or written at once.
-const IMAGES: usize = 2;
+pub(super) const IMAGES: usize = 2;
 
 impl Keeper {
     /// A keeper that has opened nothing yet. Allocates all it will ever need; may sleep.

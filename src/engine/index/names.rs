@@ -15,7 +15,7 @@ use super::layout::Layout;
 use super::open_chapter::{Entry, FrozenChapter};
 use super::record::Name;
 use super::units::{Chapter, Image, Segment, Window};
-use super::volume_index::{Candidates, Change, Loaded, VolumeIndex};
+use super::volume_index::{Candidates, Change, LoadError, Loaded, VolumeIndex};
 use crate::engine::format::Checksum;
 use core::ops::Range;
 use kernel::alloc::{AllocError, Flags, KVVec};
@@ -231,10 +231,11 @@ impl Names {
         tail: &TailOfNames,
         flags: Flags,
     ) -> Result<Loaded, AllocError> {
-        let loaded = self.plain.make_empty(segment, &tail.plain, flags)?;
+        // A segment counts as here when that of the plain names is.
         if let Some(hooks) = &mut self.hooks {
             hooks.make_empty(segment, &tail.hooks, flags)?;
         }
+        let loaded = self.plain.make_empty(segment, &tail.plain, flags)?;
         self.note_complete();
         Ok(loaded)
     }
@@ -283,18 +284,22 @@ impl Names {
     }
 
     /// Takes a segment in from its image; false if that cannot be used.
+    ///
+    /// # Errors
+    ///
+    /// Too little memory.
     pub(super) fn read_image(
         &mut self,
         place: &ImagePlace<'_>,
         memory: &Extent,
         tail: &TailOfNames,
         flags: Flags,
-    ) -> bool {
+    ) -> Result<bool, AllocError> {
         let Some((mark, used)) = self.gather(place, memory) else {
-            return false;
+            return Ok(false);
         };
         let Some(bytes) = self.image.get(..used) else {
-            return false;
+            return Ok(false);
         };
         let (plain, hooks) = match &self.hooks {
             Some(_) => {
@@ -304,17 +309,21 @@ impl Names {
             }
             None => (bytes, &[][..]),
         };
-        if let Some(index) = &mut self.hooks {
-            let loaded = index.load_image(place.segment, hooks, mark, &tail.hooks, flags);
-            if loaded.is_err() {
-                return false;
-            }
-        }
-        let loaded = self
-            .plain
-            .load_image(place.segment, plain, mark, &tail.plain, flags);
+        let segment = place.segment;
+        let loaded = match &mut self.hooks {
+            Some(index) => index.load_image(segment, hooks, mark, &tail.hooks, flags),
+            None => Ok(Loaded::default()),
+        };
+        let loaded = loaded.and_then(|_| {
+            let index = &mut self.plain;
+            index.load_image(segment, plain, mark, &tail.plain, flags)
+        });
         self.note_complete();
-        loaded.is_ok()
+        match loaded {
+            Ok(_) => Ok(true),
+            Err(LoadError::Damage(_)) => Ok(false),
+            Err(LoadError::Memory(error)) => Err(error),
+        }
     }
 
     /// Puts the bytes of an image together; its mark and length.

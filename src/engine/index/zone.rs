@@ -22,6 +22,7 @@ use super::bounds::Bounds;
 use super::event::ZoneEvent;
 use super::extent::Extent;
 use super::geometry::Geometry;
+use super::keeper::IMAGES;
 use super::layout::Layout;
 use super::message::{ToKeeper, ToZone};
 use super::names::{Names, TailOfNames, CODE_BITS};
@@ -37,7 +38,7 @@ use crate::engine::event::{ErrorClass, Token};
 use crate::engine::format::Checksum;
 use close::Closing;
 use core::ops::Range;
-use kernel::alloc::{AllocError, Flags};
+use kernel::alloc::{AllocError, Flags, KVec};
 use kernel::sync::Arc;
 use segments::Loads;
 
@@ -162,8 +163,8 @@ pub struct Zone {
     rest_is_owed: bool,
     /// Requests were served before the zone came to rest.
     resumes_serving: bool,
-    /// An image that the keeper waits for.
-    wanted: Option<(Image, Extent)>,
+    /// Images that the keeper waits for.
+    wanted: KVec<(Image, Extent)>,
     statistics: Statistics,
     touched: u64,
 }
@@ -217,7 +218,7 @@ impl Zone {
             replaying: Chapter(0),
             rest_is_owed: false,
             resumes_serving: false,
-            wanted: None,
+            wanted: KVec::with_capacity(IMAGES, flags)?,
             statistics: Statistics::default(),
             touched: 0,
             geometry,
@@ -339,8 +340,9 @@ impl Zone {
             ToZone::Durable(window) => self.durable(window, out),
             ToZone::Fail => self.fail(out),
             ToZone::Image { image, memory } => {
-                self.wanted = Some((image, memory));
-                self.write_wanted_image(out);
+                // The keeper has memory for no more of them.
+                let _ = self.wanted.push_within_capacity((image, memory));
+                self.write_wanted_images(out);
             }
             ToZone::Suspend => self.suspend(),
             ToZone::Save {

@@ -2,6 +2,7 @@
 
 //! Fallible allocation: boxes and vectors whose growth takes [`Flags`].
 
+pub mod failure;
 mod kvec;
 
 pub use kvec::{KVVec, KVec, PushError, RemoveError, VVec};
@@ -31,6 +32,7 @@ pub struct KBox<T>(Box<T>);
 impl<T> KBox<T> {
     /// Allocates memory and moves `value` into it.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
+        failure::allocate()?;
         Ok(Self(Box::new(value)))
     }
 }

@@ -5,7 +5,7 @@
 pub mod atomic;
 pub mod interleave;
 
-use crate::alloc::{AllocError, Flags};
+use crate::alloc::{failure, AllocError, Flags};
 use core::ops::{Deref, DerefMut};
 use core::pin::Pin;
 
@@ -16,6 +16,7 @@ pub struct Arc<T>(std::sync::Arc<T>);
 impl<T> Arc<T> {
     /// Allocates memory and moves `value` into it.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
+        failure::allocate()?;
         Ok(Self(std::sync::Arc::new(value)))
     }
 }
@@ -57,6 +58,7 @@ pub struct UniqueArc<T>(Box<T>);
 impl<T> UniqueArc<T> {
     /// Allocates memory and moves `value` into it.
     pub fn new(value: T, _flags: Flags) -> Result<Self, AllocError> {
+        failure::allocate()?;
         Ok(Self(Box::new(value)))
     }
 }

@@ -2,8 +2,14 @@
 
 //! What an index makes of a disk on which something is missing.
 
-use dm_spare_engine::index::{Image, OpenError, OpenMode, Opened, Place};
+use dm_spare_engine::index::{
+    Bounds, Chapter, Extent, Image, IoKind, OpenError, OpenMode, Opened, Place, Start, ToKeeper,
+    ToZone, Zone, ZoneAction, ZoneEvent, ZoneSettings, Zones,
+};
 use dm_spare_simulator::index::user::{found, User};
+use kernel::alloc::flags::GFP_KERNEL;
+use kernel::sync::Arc;
+use std::collections::VecDeque;
 
 /// An index of two zones that is full, and whose images were all written more than once; it was stopped by saving it.
 fn full() -> User {
@@ -114,7 +120,7 @@ fn lost_headers_cost_their_chapters_only() {
     let newest = user.world.keeper.window().newest;
     // An old chapter and the newest one.
     for age in [0, 3] {
-        let chapter = dm_spare_engine::index::Chapter(newest.0 - age);
+        let chapter = Chapter(newest.0 - age);
         let block = layout.header(chapter, 0).expect("a header");
         user.world.disk.wipe(block, block + 1);
     }
@@ -142,4 +148,63 @@ fn an_index_without_its_table_begins_anew() {
     user.chapters(1);
     assert_eq!(user.peek(1), found(1, 1, Place::Dense));
     user.look_everything_up();
+}
+
+/// A chapter may be full before the segments are here whose images are written with it.
+#[test]
+fn images_of_segments_that_have_to_be_read_first_are_written() {
+    let user = full();
+    let geometry = user.world.shape.geometry();
+    let segments = geometry.index.segments();
+    let zones = Zones::new(1, segments).expect("one zone");
+    let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL).expect("memory");
+    let mut zone = Zone::new(ZoneSettings {
+        geometry,
+        zones,
+        number: 0,
+        bounds: Arc::new(bounds, GFP_KERNEL).expect("memory"),
+        waiting: 4,
+        checksum: crc32c::crc32c,
+        flags: GFP_KERNEL,
+    })
+    .expect("memory");
+    let end = 12 * geometry.chapter_images;
+    let memory = || Extent::new(geometry.image_blocks as usize, GFP_KERNEL).expect("memory");
+    let mut messages = VecDeque::from([
+        ToZone::Start(Start {
+            uuid: [9; 16],
+            window: user.world.keeper.window(),
+            images: (Image(0), Image(end)),
+            lazily: true,
+        }),
+        ToZone::Serve,
+    ]);
+    messages.extend((end..end + 2).map(|image| ToZone::Image {
+        image: Image(image),
+        memory: memory(),
+    }));
+    let mut events: VecDeque<_> = messages.into_iter().map(ZoneEvent::Message).collect();
+    let mut imaged = Vec::new();
+    while let Some(event) = events.pop_front() {
+        zone.handle(event, &mut |action| match action {
+            ZoneAction::Io(mut io) => {
+                let memory = io.memory.as_mut().expect("a read");
+                let IoKind::Read { block, blocks } = io.kind else {
+                    panic!("a zone only reads");
+                };
+                assert!(user.world.disk.read(block, blocks, memory));
+                events.push_back(ZoneEvent::Done {
+                    token: io.token,
+                    result: Ok(()),
+                    memory: io.memory,
+                });
+            }
+            ZoneAction::Tell(ToKeeper::Imaged { image, blocks, .. }) => {
+                imaged.push((image.0, blocks));
+            }
+            _ => {}
+        });
+    }
+    assert_eq!(imaged, [(end, 1), (end + 1, 1)]);
+    assert_eq!(zone.statistics().segments_lost, 0);
 }

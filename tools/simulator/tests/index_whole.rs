@@ -3,9 +3,8 @@
 //! Whole indexes that an earlier build wrote are loaded, in every way, into any number of zones.
 
 use dm_spare_engine::index::{Answer, OpenMode, Place};
-use dm_spare_simulator::index::model::Model;
-use dm_spare_simulator::index::names::{self, Weakness};
-use dm_spare_simulator::index::user::{found, User};
+use dm_spare_simulator::index::names;
+use dm_spare_simulator::index::user::{found, model, User};
 use dm_spare_simulator::index::whole::{self, CHAPTER, CHAPTERS, DELETED, LAST, UPDATED};
 use dm_spare_simulator::index::world::World;
 use dm_spare_simulator::index_samples::WHOLE;
@@ -20,7 +19,7 @@ fn kept(name: &str) -> Vec<u8> {
 /// The kept index, opened; nobody promises anything about it but that no name has what it never had.
 fn open(name: &str, is_sparse: bool, zones: u32, mode: OpenMode) -> User {
     let shape = whole::shape(is_sparse, zones);
-    let mut model = Model::sparse(zones as usize, Weakness::Strong, 5, 2);
+    let mut model = model(shape);
     for number in 1..=LAST {
         model.had(number, names::data(number, 1));
     }

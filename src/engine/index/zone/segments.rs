@@ -10,7 +10,7 @@ use crate::engine::index::io::{Io, IoKind};
 use crate::engine::index::message::ToKeeper;
 use crate::engine::index::names::ImagePlace;
 use crate::engine::index::parked::List;
-use crate::engine::index::units::{Image, Segment};
+use crate::engine::index::units::{Chapter, Image, Segment};
 use kernel::alloc::{AllocError, Flags, KVec};
 
 /// Segments that are read at once.
@@ -29,6 +29,8 @@ pub(super) struct Loads {
     any: List,
     /// Segments before this one were read or begun in the background.
     cursor: u32,
+    /// Memory was short while this chapter was open: no segment is begun before the next one is.
+    short_in: Chapter,
 }
 
 impl Loads {
@@ -48,6 +50,7 @@ impl Loads {
             loads,
             any: List::EMPTY,
             cursor: 0,
+            short_in: Chapter(0),
         })
     }
 
@@ -102,12 +105,15 @@ impl Loads {
 }
 
 impl Zone {
-    /// Sees to it that a segment comes; whether it is here now.
+    /// Sees to it that a segment comes; if nothing has to be waited for, it is here now, or there is no memory for it.
     pub(super) fn want_segment(
         &mut self,
         segment: Segment,
         out: &mut impl FnMut(ZoneAction),
     ) -> Result<(), Wait> {
+        if self.is_memory_short() {
+            return Ok(());
+        }
         let Some(image) = self.newest_image(segment) else {
             // Nothing was in it when it was last complete; the tail holds what came since.
             self.begin_empty(segment);
@@ -131,7 +137,7 @@ impl Zone {
 
     /// Begins to read the next segments that nobody has asked for yet; whether there is more to read.
     pub(super) fn load_in_background(&mut self, out: &mut impl FnMut(ZoneAction)) -> bool {
-        while self.loads.cursor < self.segments.end {
+        while self.loads.cursor < self.segments.end && !self.is_memory_short() {
             let segment = Segment(self.loads.cursor.max(self.segments.start));
             if !self.names.has(segment) && self.loads.find(segment).is_none() {
                 // One is left for requests.
@@ -158,30 +164,41 @@ impl Zone {
     ) {
         let segment = self.loads.loads.get(index).and_then(|load| load.segment);
         let Some(segment) = segment else { return };
-        let loaded = match (result, self.newest_image(segment)) {
-            (Ok(()), Some(image)) => {
-                let place = ImagePlace {
-                    image,
-                    segment,
-                    uuid: self.uuid,
-                    layout: &self.layout,
-                    checksum: self.checksum,
-                };
-                self.names
-                    .read_image(&place, &memory, &self.tail, self.flags)
+        match self.take_segment(segment, result, &memory) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.statistics.segments_lost += 1;
+                self.begin_empty(segment);
             }
-            _ => false,
-        };
-        if !loaded {
-            self.statistics.segments_lost += 1;
-            self.begin_empty(segment);
+            Err(AllocError) => self.note_short_memory(),
         }
         self.drop_tail_if_complete();
         let waiting = self.loads.finish(index, memory);
         self.parked.append(&mut self.ready, waiting);
         let waiting = self.loads.any.take();
         self.parked.append(&mut self.ready, waiting);
-        self.write_wanted_image(out);
+        self.write_wanted_images(out);
+    }
+
+    /// Takes a segment in from its image; false if that cannot be used.
+    fn take_segment(
+        &mut self,
+        segment: Segment,
+        result: Result<(), ErrorClass>,
+        memory: &Extent,
+    ) -> Result<bool, AllocError> {
+        let (Ok(()), Some(image)) = (result, self.newest_image(segment)) else {
+            return Ok(false);
+        };
+        let place = ImagePlace {
+            image,
+            segment,
+            uuid: self.uuid,
+            layout: &self.layout,
+            checksum: self.checksum,
+        };
+        self.names
+            .read_image(&place, memory, &self.tail, self.flags)
     }
 
     /// The image that a segment is loaded from.
@@ -195,8 +212,20 @@ impl Zone {
     /// Makes a segment empty but for what the tail has for it.
     pub(super) fn begin_empty(&mut self, segment: Segment) {
         let made = self.names.make_empty(segment, &self.tail, self.flags);
-        // Without memory the names of the segment are never known, nor ever indexed.
-        self.statistics.segments_without_memory += u64::from(made.is_err());
+        if made.is_err() {
+            self.note_short_memory();
+        }
+    }
+
+    /// There was no memory for a segment. Its names are not known until the next chapter is opened, and those that come
+    /// meanwhile are not indexed.
+    fn note_short_memory(&mut self) {
+        self.statistics.segments_without_memory += 1;
+        self.loads.short_in = self.open_chapter;
+    }
+
+    fn is_memory_short(&self) -> bool {
+        self.loads.short_in == self.open_chapter
     }
 
     fn drop_tail_if_complete(&mut self) {
@@ -205,20 +234,24 @@ impl Zone {
         }
     }
 
-    /// Writes the image that the keeper waits for, if its segment is here.
-    pub(super) fn write_wanted_image(&mut self, out: &mut impl FnMut(ZoneAction)) {
-        let Some((image, mut memory)) = self.wanted.take() else {
-            return;
-        };
-        let segment = self.layout.segment(image);
-        if !self.names.has(segment) && self.want_segment(segment, out).is_err() {
-            self.wanted = Some((image, memory));
-            return;
+    /// Writes the images that the keeper waits for and whose segments are here.
+    pub(super) fn write_wanted_images(&mut self, out: &mut impl FnMut(ZoneAction)) {
+        let mut index = 0;
+        while let Some(image) = self.wanted.get(index).map(|(image, _)| *image) {
+            let segment = self.layout.segment(image);
+            if !self.names.has(segment) && self.want_segment(segment, out).is_err() {
+                index += 1;
+            } else if let Ok((_, memory)) = self.wanted.remove(index) {
+                self.write_image(image, memory, out);
+            }
         }
+    }
+
+    fn write_image(&mut self, image: Image, mut memory: Extent, out: &mut impl FnMut(ZoneAction)) {
         let mark = self.mark();
         let place = ImagePlace {
             image,
-            segment,
+            segment: self.layout.segment(image),
             uuid: self.uuid,
             layout: &self.layout,
             checksum: self.checksum,
@@ -227,6 +260,7 @@ impl Zone {
         out(ZoneAction::Tell(ToKeeper::Imaged {
             image,
             memory,
+            // None of a segment for which there is no memory.
             blocks: blocks.unwrap_or(0),
         }));
     }

@@ -2,6 +2,7 @@
 
 //! The kernel's vector: growth is explicit and takes [`Flags`].
 
+use super::failure::allocate;
 use super::{AllocError, Flags};
 use core::ops::{Deref, DerefMut};
 
@@ -31,12 +32,23 @@ impl<T> KVec<T> {
 
     /// An empty vector with room for `capacity` values.
     pub fn with_capacity(capacity: usize, _flags: Flags) -> Result<Self, AllocError> {
+        if capacity != 0 {
+            allocate()?;
+        }
         Ok(Self(Vec::with_capacity(capacity)))
     }
 
     /// Appends a value, growing if needed.
     pub fn push(&mut self, value: T, _flags: Flags) -> Result<(), AllocError> {
+        self.make_room(1)?;
         self.0.push(value);
+        Ok(())
+    }
+
+    fn make_room(&self, count: usize) -> Result<(), AllocError> {
+        if self.0.capacity() - self.0.len() < count {
+            allocate()?;
+        }
         Ok(())
     }
 
@@ -72,12 +84,16 @@ impl<T> KVec<T> {
 impl<T: Clone> KVec<T> {
     /// Appends copies of all values of a slice, growing if needed.
     pub fn extend_from_slice(&mut self, other: &[T], _flags: Flags) -> Result<(), AllocError> {
+        self.make_room(other.len())?;
         self.0.extend_from_slice(other);
         Ok(())
     }
 
     /// A vector of `length` times the same value.
     pub fn from_elem(value: T, length: usize, _flags: Flags) -> Result<Self, AllocError> {
+        if length != 0 {
+            allocate()?;
+        }
         Ok(Self(vec![value; length]))
     }
 }

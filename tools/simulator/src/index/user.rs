@@ -27,6 +27,13 @@ pub fn shape(zones: u32, sparse_chapters: u32) -> Shape {
     }
 }
 
+/// What an index of a shape promises for strong names.
+pub fn model(shape: Shape) -> Model {
+    let dense = u64::from(shape.parameters.dense_chapters);
+    let chapters = dense + u64::from(shape.parameters.sparse_chapters);
+    Model::sparse(shape.zones as usize, Weakness::Strong, chapters, dense)
+}
+
 /// The one user of an index.
 pub struct User {
     /// The index, and everything around it.
@@ -46,10 +53,7 @@ impl User {
     /// A new index of this shape.
     pub fn of(shape: Shape) -> Self {
         let mut random = Rng::new(u64::from(shape.zones));
-        let dense = u64::from(shape.parameters.dense_chapters);
-        let chapters = dense + u64::from(shape.parameters.sparse_chapters);
-        let model = Model::sparse(shape.zones as usize, Weakness::Strong, chapters, dense);
-        let mut world = World::new(shape, model, Disk::default());
+        let mut world = World::new(shape, model(shape), Disk::default());
         world.open_and_run(CREATE, &mut random).expect("created");
         Self {
             world,

@@ -12,7 +12,7 @@ use dm_spare_engine::index::{
     OpenError, OpenMode, Opened, Parameters, Request, RequestId, RequestKind, Statistics, ToKeeper,
     ToZone, Zone, ZoneSettings, Zones,
 };
-use kernel::alloc::flags::GFP_KERNEL;
+use kernel::alloc::{flags::GFP_KERNEL, AllocError};
 use kernel::sync::Arc;
 use std::collections::{HashMap, VecDeque};
 
@@ -135,13 +135,26 @@ pub struct World {
 }
 
 impl World {
-    /// A world with nothing on its disk that is an index.
+    /// A world whose index has not been opened.
+    ///
+    /// # Panics
+    ///
+    /// Without enough memory.
     pub fn new(shape: Shape, model: Model, disk: Disk) -> Self {
+        Self::try_new(shape, model, disk).expect("memory")
+    }
+
+    /// The same, unless there is too little memory.
+    ///
+    /// # Errors
+    ///
+    /// There is.
+    pub fn try_new(shape: Shape, model: Model, disk: Disk) -> Result<Self, AllocError> {
         let geometry = shape.geometry();
         let segments = geometry.index.segments();
         let sharing = Zones::new(shape.zones, segments).expect("few enough zones");
-        let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL);
-        let bounds = Arc::new(bounds.expect("memory"), GFP_KERNEL).expect("memory");
+        let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL)?;
+        let bounds = Arc::new(bounds, GFP_KERNEL)?;
         let keeper = Keeper::new(
             KeeperSettings {
                 geometry,
@@ -150,7 +163,7 @@ impl World {
                 checksum: crc32c::crc32c,
             },
             GFP_KERNEL,
-        );
+        )?;
         let zone = |number| {
             Zone::new(ZoneSettings {
                 geometry,
@@ -161,15 +174,14 @@ impl World {
                 checksum: crc32c::crc32c,
                 flags: GFP_KERNEL,
             })
-            .expect("memory")
         };
         let count = shape.zones as usize;
-        Self {
+        Ok(Self {
             shape,
             disk,
             model,
-            keeper: keeper.expect("memory"),
-            zones: (0..shape.zones).map(zone).collect(),
+            keeper,
+            zones: (0..shape.zones).map(zone).collect::<Result<_, _>>()?,
             sharing,
             layout: Layout::new(&geometry),
             to_zones: (0..count).map(|_| VecDeque::new()).collect(),
@@ -191,7 +203,7 @@ impl World {
             checks_save: true,
             last_answer: None,
             was_saved: false,
-        }
+        })
     }
 
     /// Where things lie.
