@@ -5,6 +5,7 @@
 //! Messages and completions arrive in any order that keeps those between the same two in order. Everything follows
 //! from a seed.
 
+pub mod crashes;
 pub mod disk;
 pub mod model;
 pub mod names;

@@ -6,6 +6,7 @@ use dm_spare_engine::index::{
     Bounds, Chapter, Extent, Image, IoKind, OpenError, OpenMode, Opened, Place, Start, ToKeeper,
     ToZone, Zone, ZoneAction, ZoneEvent, ZoneSettings, Zones,
 };
+use dm_spare_simulator::index::crashes;
 use dm_spare_simulator::index::user::{found, User};
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
@@ -207,4 +208,14 @@ fn images_of_segments_that_have_to_be_read_first_are_written() {
     }
     assert_eq!(imaged, [(end, 1), (end + 1, 1)]);
     assert_eq!(zone.statistics().segments_lost, 0);
+}
+
+#[test]
+fn a_crash_at_every_write_of_a_short_run_loses_nothing_that_was_durable() {
+    for shape in crashes::shapes() {
+        let tally = crashes::run(shape).unwrap_or_else(|wrong| panic!("{shape:?}: {wrong}"));
+        println!("{tally:?}");
+        assert!(tally.moments > 50 && tally.crashes > 1000);
+        assert!(tally.found / tally.crashes > 100);
+    }
 }

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 type Bytes = Box<[u8; BLOCK_BYTES]>;
 
 /// A write that is not durable yet.
+#[derive(Clone)]
 struct Pending {
     number: u64,
     block: u64,
@@ -18,12 +19,14 @@ struct Pending {
 }
 
 /// The disk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Disk {
     durable: HashMap<u64, Bytes>,
     pending: Vec<Pending>,
     unreadable: HashSet<u64>,
     numbers: u64,
+    /// How often what a crash may leave behind has changed.
+    pub changes: u64,
     /// Writes fail from now on.
     pub fails_writes: bool,
     /// Blocks that were damaged.
@@ -34,6 +37,7 @@ impl Disk {
     /// Begins to write the first blocks of a memory; the number of the write.
     pub fn begin_write(&mut self, block: u64, blocks: u32, memory: &Extent) -> u64 {
         self.numbers += 1;
+        self.changes += 1;
         for (offset, content) in memory.blocks().iter().take(blocks as usize).enumerate() {
             self.pending.push(Pending {
                 number: self.numbers,
@@ -96,6 +100,7 @@ impl Disk {
         for write in pending {
             if is_settled(&write) {
                 self.durable.insert(write.block, write.bytes);
+                self.changes += 1;
             } else {
                 self.pending.push(write);
             }
@@ -143,24 +148,35 @@ impl Disk {
     /// The power goes: each sector holds its durable value, or that of any write that is not durable.
     pub fn crash(&mut self, random: &mut Rng) {
         let style = random.below(4);
-        for write in std::mem::take(&mut self.pending) {
+        self.crash_keeping(|_| match style {
+            0 => 0,
+            1 => u8::MAX,
+            2 if random.one_in(2) => 0,
+            2 => u8::MAX,
+            // CAST: eight bits.
+            _ => random.below(256) as u8,
+        });
+    }
+
+    /// The power goes, and of the block with each number among those that are not durable the sectors in a bit mask are
+    /// stored.
+    pub fn crash_keeping(&mut self, mut kept: impl FnMut(usize) -> u8) {
+        for (number, write) in std::mem::take(&mut self.pending).into_iter().enumerate() {
             let target = self
                 .durable
                 .entry(write.block)
                 .or_insert_with(|| Box::new([0; BLOCK_BYTES]));
-            let whole = match style {
-                0 => Some(false),
-                1 => Some(true),
-                2 => Some(random.one_in(2)),
-                _ => None,
-            };
-            for sector in 0..BLOCK_BYTES / SECTOR_BYTES {
+            let mask = kept(number);
+            for sector in (0..BLOCK_BYTES / SECTOR_BYTES).filter(|sector| mask >> sector & 1 != 0) {
                 let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
-                if whole.unwrap_or_else(|| random.one_in(2)) {
-                    target[range.clone()].copy_from_slice(&write.bytes[range]);
-                }
+                target[range.clone()].copy_from_slice(&write.bytes[range]);
             }
         }
+    }
+
+    /// Blocks that are not durable.
+    pub fn volatile_blocks(&self) -> usize {
+        self.pending.len()
     }
 
     /// Everything that is complete or on its way reaches the disk.

@@ -205,7 +205,7 @@ impl Model {
         Ok(verdict)
     }
 
-    /// The open chapters were saved.
+    /// The open chapters are being saved.
     pub fn saved(&mut self) {
         let open = self.zones.iter().map(|zone| zone.1).max();
         self.saved.clear();

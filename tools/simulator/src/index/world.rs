@@ -428,9 +428,6 @@ impl World {
                 }
                 self.suspended = Some(saved);
                 self.was_saved = saved;
-                if saved {
-                    self.model.saved();
-                }
             }
             KeeperAction::Failed => self.failed = true,
         }

@@ -4,12 +4,12 @@
 
 use super::{Flight, Owner, World};
 use crate::rng::Rng;
-use dm_spare_engine::index::format::SaveHeader;
+use dm_spare_engine::index::format::{Place, SaveHeader};
 use dm_spare_engine::index::{
     Chapter, Io, IoKind, KeeperEvent, Name, Page, Request, RequestKind, ToKeeper, ToZone,
     ZoneAction, ZoneEvent,
 };
-use dm_spare_engine::ErrorClass;
+use dm_spare_engine::{ErrorClass, BLOCK_BYTES};
 
 /// Something that can happen next.
 #[derive(Clone, Copy)]
@@ -197,6 +197,10 @@ impl World {
                     self.fault(format!("a write beyond the end, at {block}"));
                 }
                 if let Some(memory) = &io.memory {
+                    if block == self.layout.save && self.is_save(&memory.blocks()[0].0) {
+                        // From now on it may be what is found after a crash.
+                        self.model.saved();
+                    }
                     write = self.disk.begin_write(block, blocks, memory);
                 }
             }
@@ -221,17 +225,19 @@ impl World {
         if !self.checks_save || block < pages || block + 1 == self.layout.blocks {
             return;
         }
-        let bytes = self.disk.durable_content(self.layout.save);
-        let mut uuid = [0; 16];
-        uuid.copy_from_slice(&bytes[32..48]);
-        let place = dm_spare_engine::index::format::Place {
-            address: self.layout.save,
-            uuid,
-        };
-        let header = SaveHeader::decode(&bytes[..], &place, &self.layout, crc32c::crc32c);
-        if header.is_ok_and(|header| header.saved.is_some() && Some(uuid) == self.uuid()) {
+        if self.is_save(&self.disk.durable_content(self.layout.save)) {
             self.fault("a page is written while what was saved still counts".to_owned());
         }
+    }
+
+    /// Whether this is the header of saved open chapters of this index.
+    fn is_save(&self, bytes: &[u8; BLOCK_BYTES]) -> bool {
+        let mut uuid = [0; 16];
+        uuid.copy_from_slice(&bytes[32..48]);
+        let address = self.layout.save;
+        let place = Place { address, uuid };
+        let header = SaveHeader::decode(bytes, &place, &self.layout, crc32c::crc32c);
+        header.is_ok_and(|header| header.saved.is_some() && Some(uuid) == self.uuid())
     }
 
     fn uuid(&self) -> Option<[u8; 16]> {
