@@ -19,4 +19,5 @@ pub mod random;
 pub mod rng;
 pub mod scenario;
 pub mod sector;
+pub mod seeds;
 pub mod world;

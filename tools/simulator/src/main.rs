@@ -4,12 +4,13 @@
 
 use clap::Parser;
 use dm_spare_simulator::exhaustive::{self, Depth};
-use dm_spare_simulator::index::{plan, world};
+use dm_spare_simulator::index::{crashes, plan, world};
 use dm_spare_simulator::index_samples;
 use dm_spare_simulator::random::{self, shrink};
+use dm_spare_simulator::seeds::Seeds;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,7 +60,8 @@ struct Options {
     #[cfg(feature = "seeded-bugs")]
     #[arg(long)]
     seeded_bug: Option<String>,
-    /// Seconds of random runs of the deduplication index, instead of all else.
+    /// Short runs of the deduplication index with all their crashes, then so many seconds of random ones, instead of all
+    /// else.
     #[arg(long)]
     index_seconds: Option<u64>,
     /// Runs this one seed of the index and nothing else.
@@ -120,40 +122,38 @@ fn one_index_seed(options: &Options, seed: u64) -> Result<(), String> {
     Ok(())
 }
 
+fn seeds(options: &Options, seconds: u64) -> Seeds {
+    Seeds {
+        first: options.first_seed,
+        limit: Duration::from_secs(seconds),
+        threads: options.threads,
+    }
+}
+
 fn index_part(options: &Options, seconds: u64) -> Result<(), String> {
     let begin = Instant::now();
-    let limit = Duration::from_secs(seconds);
-    let threads = options.threads.max(1) as u64;
-    let (first, steps) = (options.first_seed, options.index_steps);
-    let stop = Arc::new(AtomicBool::new(false));
-    let workers: Vec<_> = (0..threads)
-        .map(|part| {
-            let stop = Arc::clone(&stop);
-            std::thread::spawn(move || {
-                let mut seed = first + part;
-                let mut total = (0u64, world::Tally::default());
-                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
-                    let tally = plan::run(seed, steps, false).map_err(|wrong| {
-                        stop.store(true, Ordering::Relaxed);
-                        format!("index seed {seed}: {wrong}; run again with --index-seed {seed} --trace")
-                    })?;
-                    total.0 += 1;
-                    total.1.add(&tally);
-                    seed += threads;
-                }
-                Ok::<_, String>(total)
-            })
-        })
-        .collect();
-    let mut seeds = 0;
-    let mut sum = world::Tally::default();
-    for worker in workers {
-        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
-        seeds += more;
+    let mut sum = crashes::Tally::default();
+    for shape in crashes::shapes() {
+        let tally = crashes::run(shape).map_err(|wrong| format!("index, {shape:?}: {wrong}"))?;
         sum.add(&tally);
     }
     println!(
-        "index: {seeds} seeds from {first}, {} answers, {} found, {} chapters, {} crashes, {} times opened, {:.1} s",
+        "index: {} crashes at {} moments of short runs, {} names found again, {:.1} s",
+        sum.crashes,
+        sum.moments,
+        sum.found,
+        begin.elapsed().as_secs_f64()
+    );
+    let begin = Instant::now();
+    let one = |seed| {
+        plan::run(seed, options.index_steps, false).map_err(|wrong| {
+            format!("index seed {seed}: {wrong}; run again with --index-seed {seed} --trace")
+        })
+    };
+    let (count, sum) = seeds(options, seconds).run(one, world::Tally::add)?;
+    println!(
+        "index: {count} seeds from {}, {} answers, {} found, {} chapters, {} crashes, {} times opened, {:.1} s",
+        options.first_seed,
         sum.answers,
         sum.found,
         sum.chapters,
@@ -207,43 +207,20 @@ fn exhaustive_part(options: &Options) -> Result<(), String> {
 
 fn random_part(options: &Options) -> Result<(), String> {
     let begin = Instant::now();
-    let limit = Duration::from_secs(options.seconds);
-    let threads = options.threads.max(1) as u64;
-    let (first, steps, no_shrink) = (options.first_seed, options.steps, options.no_shrink);
-    let stop = Arc::new(AtomicBool::new(false));
-    let workers: Vec<_> = (0..threads)
-        .map(|part| {
-            let stop = Arc::clone(&stop);
-            std::thread::spawn(move || {
-                let steps: Vec<u32> = (0..steps).collect();
-                let mut seed = first + part;
-                let mut total = (0u64, random::Tally::default());
-                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
-                    let tally = random::run(seed, &steps, false).map_err(|wrong| {
-                        stop.store(true, Ordering::Relaxed);
-                        if no_shrink {
-                            format!("seed {seed}: {wrong}; run again with --seed {seed} --trace")
-                        } else {
-                            shortest(seed, &steps, wrong)
-                        }
-                    })?;
-                    total.0 += 1;
-                    total.1.add(&tally);
-                    seed += threads;
-                }
-                Ok::<_, String>(total)
-            })
+    let steps: Vec<u32> = (0..options.steps).collect();
+    let one = |seed| {
+        random::run(seed, &steps, false).map_err(|wrong| {
+            if options.no_shrink {
+                format!("seed {seed}: {wrong}; run again with --seed {seed} --trace")
+            } else {
+                shortest(seed, &steps, wrong)
+            }
         })
-        .collect();
-    let mut seeds = 0;
-    let mut sum = random::Tally::default();
-    for worker in workers {
-        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
-        seeds += more;
-        sum.add(&tally);
-    }
+    };
+    let (count, sum) = seeds(options, options.seconds).run(one, random::Tally::add)?;
     println!(
-        "random: {seeds} seeds from {first}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
+        "random: {count} seeds from {}, {} operations, {} crashes, {} commits, {} checkpoints, {:.1} s",
+        options.first_seed,
         sum.operations,
         sum.crashes,
         sum.commits,
