@@ -169,6 +169,41 @@ fn a_failed_write_is_latched() {
     assert_eq!(test.peek(1), found(1, 1, Place::Dense));
 }
 
+/// Each write and flush of a run fails in turn: those of chapters, of images, of headers, and those of a save.
+#[test]
+fn a_failed_write_is_latched_whichever_it_is_and_requests_end() {
+    let (mut failures, mut without_save) = (0, 0);
+    for good in 0.. {
+        let mut test = User::new(2, 3);
+        test.world.disk.fails_behind = Some(good);
+        test.post_new(400);
+        let latched = test.world.failed;
+        let answer = test.peek(1001);
+        let is_refused = answer == Answer::Unavailable(Unavailable::Failed);
+        assert_eq!(is_refused, latched, "write {good}: {answer:?}");
+        let saved = test.suspend(true);
+        let happened = test.world.disk.fails_behind.is_none();
+        assert_eq!(saved, !happened, "write {good}");
+        if happened && !latched {
+            // Nothing but the save is missing.
+            without_save += 1;
+            test.world.resume(false);
+            assert_ne!(test.peek(1400), Answer::Absent);
+            assert!(test.suspend(true));
+        }
+        let mut test = test.reopen(2, OpenMode::Load);
+        test.look_everything_up();
+        if !happened {
+            break;
+        }
+        failures += 1;
+    }
+    assert!(
+        failures > 12 && without_save > 1,
+        "{failures}, {without_save}"
+    );
+}
+
 #[test]
 fn nothing_is_served_while_suspended() {
     let mut test = User::new(2, 0);

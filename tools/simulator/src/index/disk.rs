@@ -29,6 +29,8 @@ pub struct Disk {
     pub changes: u64,
     /// Writes fail from now on.
     pub fails_writes: bool,
+    /// So many writes and flushes succeed, then one fails.
+    pub fails_behind: Option<u64>,
     /// Blocks that were damaged.
     pub damaged: u64,
 }
@@ -60,6 +62,13 @@ impl Disk {
         if fua {
             self.settle(|write| write.number == number);
         }
+    }
+
+    /// Whether the write or flush that ends now fails.
+    pub fn is_failing(&mut self) -> bool {
+        let is_it = self.fails_behind == Some(0);
+        self.fails_behind = self.fails_behind.and_then(|left| left.checked_sub(1));
+        self.fails_writes || is_it
     }
 
     /// A write that failed leaves what it left.

@@ -267,7 +267,7 @@ impl World {
                 }
             }
             IoKind::Write { fua, .. } => {
-                if self.disk.fails_writes {
+                if self.disk.is_failing() {
                     self.disk.fail_write(write, random);
                     result = Err(ErrorClass::Media);
                 } else {
@@ -275,7 +275,7 @@ impl World {
                 }
             }
             IoKind::Flush => {
-                if self.disk.fails_writes {
+                if self.disk.is_failing() {
                     result = Err(ErrorClass::Media);
                 } else {
                     self.disk.end_flush(&covered);
