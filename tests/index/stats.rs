@@ -13,6 +13,7 @@ use crate::{
 pub(crate) fn write(snapshot: &IndexSnapshot, reply: &mut Reply<'_>) {
     let (zones, keeper) = (&snapshot.zones, &snapshot.keeper);
     for (name, value) in [
+        ("entries", zones.entries),
         ("requests", zones.requests),
         ("posts_not_found", zones.posts_not_found),
         ("unavailable", zones.unavailable),

@@ -360,6 +360,13 @@ impl Names {
         None
     }
 
+    /// Entries of live chapters.
+    pub(super) fn entries(&self) -> u64 {
+        let hooks = self.hooks.as_ref();
+        let of_hooks = hooks.map_or(0, |hooks| hooks.counters().entries);
+        self.plain.counters().entries + of_hooks
+    }
+
     /// Chapters that expired early for lack of room.
     pub(super) fn expired_early(&self) -> u64 {
         let hooks = self.hooks.as_ref();

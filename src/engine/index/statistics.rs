@@ -7,6 +7,8 @@ use super::request::{Answer, Place, RequestKind};
 /// Everything that one zone counts since its construction; [`add`](Self::add) makes the sum of several.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Statistics {
+    /// Entries that the volume index has now, of live chapters.
+    pub entries: u64,
     /// Requests answered, those that were not served left out.
     pub requests: u64,
     /// Posts of known names.
@@ -33,7 +35,8 @@ pub struct Statistics {
     pub queries_not_found: u64,
     /// Requests that were not served.
     pub unavailable: u64,
-    /// Times that the volume index pointed to a chapter which turned out not to hold the name.
+    /// Times that the volume index pointed to a chapter which turned out not to hold the name: another name of it
+    /// collides with this one there.
     pub false_candidates: u64,
     /// Records that the volume index had no room for.
     pub discarded: u64,
@@ -97,6 +100,7 @@ impl Statistics {
 
     /// Adds what another zone has counted.
     pub fn add(&mut self, other: &Self) {
+        self.entries += other.entries;
         self.requests += other.requests;
         self.posts_found += other.posts_found;
         self.posts_not_found += other.posts_not_found;

@@ -278,7 +278,10 @@ impl Zone {
 
     /// Everything that was counted.
     pub fn statistics(&self) -> Statistics {
-        self.statistics
+        Statistics {
+            entries: self.names.entries(),
+            ..self.statistics
+        }
     }
 
     /// Chapters whose names were forgotten early because the volume index was full.

@@ -9,14 +9,23 @@ use dm_spare_simulator::index::world::Tally;
 use dm_spare_simulator::index::{names, plan};
 
 /// The whole table of requests, for a name that is in one of the kinds of chapters.
-fn table_for(put_there: impl Fn(&mut User, u64), place: Place) {
-    let mut test = User::new(1, 0);
-    let numbers: Vec<u64> = (1..=5).collect();
-    for number in &numbers {
+fn table_for(sparse_chapters: u64, put_there: impl Fn(&mut User), place: Place) {
+    let mut test = User::new(1, sparse_chapters as u32);
+    let all: Vec<u64> = (1..=120).collect();
+    let plain = all.iter().filter(|n| !test.name(**n).is_hook());
+    let numbers: Vec<u64> = plain.copied().take(5).collect();
+    let hook = (1..=120).find(|number| test.name(*number).is_hook());
+    for number in &all {
         assert_eq!(test.post(*number), Answer::Absent);
     }
-    put_there(&mut test, 5);
-    let [post, updated, query, peeked, deleted] = [1, 2, 3, 4, 5];
+    put_there(&mut test);
+    if place == Place::Sparse {
+        let hook = hook.expect("there is one among so many");
+        assert_eq!(test.peek(hook), found(hook, 1, place));
+    }
+    let [post, updated, query, peeked, deleted] = numbers[..] else {
+        panic!("five names that are no hooks");
+    };
     assert_eq!(test.peek(peeked), found(peeked, 1, place));
     assert_eq!(
         test.peek(peeked),
@@ -36,6 +45,11 @@ fn table_for(put_there: impl Fn(&mut User, u64), place: Place) {
     assert_eq!(test.peek(query), found(query, 1, Place::Open));
     let delete = RequestKind::Delete;
     assert_eq!(test.ask(delete, deleted), found(deleted, 1, place));
+    if place == Place::Sparse {
+        // Only filters know the name, and they forget nothing.
+        assert_eq!(test.peek(deleted), found(deleted, 1, place));
+        return;
+    }
     assert_eq!(test.ask(delete, deleted), Answer::Absent);
     assert_eq!(test.peek(deleted), Answer::Absent);
     assert_eq!(test.post(deleted), Answer::Absent, "it may be made again");
@@ -44,18 +58,53 @@ fn table_for(put_there: impl Fn(&mut User, u64), place: Place) {
 
 #[test]
 fn the_table_of_requests_in_the_open_chapter() {
-    table_for(|_, _| {}, Place::Open);
+    table_for(0, |_| {}, Place::Open);
 }
 
 #[test]
 fn the_table_of_requests_in_a_dense_chapter() {
-    table_for(|test, _| test.chapters(2), Place::Dense);
+    table_for(0, |test| test.chapters(2), Place::Dense);
+}
+
+#[test]
+fn the_table_of_requests_in_a_sparse_chapter() {
+    table_for(20, |test| test.chapters(8), Place::Sparse);
+}
+
+#[test]
+fn the_table_of_requests_in_the_chapter_that_is_being_written() {
+    let put_there = |test: &mut User| {
+        test.world.holds_keeper = true;
+        test.post_new(184 - 120);
+        assert_eq!(test.world.zones[0].open_chapter().0, 2);
+        assert_eq!(test.world.keeper.window().newest.0, 0);
+    };
+    table_for(0, put_there, Place::Dense);
+}
+
+#[test]
+fn requests_wait_while_two_chapters_are_full() {
+    let mut test = User::new(1, 0);
+    test.world.holds_keeper = true;
+    test.post_new(184 + 184);
+    for number in 1..=10 {
+        let name = test.name(number);
+        let data = names::data(number, 1);
+        test.world.ask(RequestKind::Post(data), name);
+    }
+    test.world.run(&mut test.random).expect("all is well");
+    assert_eq!(test.world.unanswered(), 10, "there is no room for them");
+    test.world.holds_keeper = false;
+    test.run();
+    assert_eq!(test.world.unanswered(), 0);
+    assert_eq!(test.peek(10), found(10, 1, Place::Open));
 }
 
 #[test]
 fn the_table_of_requests_after_a_clean_stop() {
     table_for(
-        |test, _| {
+        0,
+        |test| {
             let old = std::mem::replace(test, User::new(1, 0));
             let mut old = old;
             assert!(old.suspend(true));
@@ -202,6 +251,61 @@ fn a_failed_write_is_latched_whichever_it_is_and_requests_end() {
         failures > 12 && without_save > 1,
         "{failures}, {without_save}"
     );
+}
+
+#[test]
+fn nothing_is_served_while_loading() {
+    let mut test = User::new(1, 0);
+    test.post(1);
+    test.chapters(2);
+    let mut world = test.world.restart(1);
+    world.holds_keeper = true;
+    world.open(OpenMode::Load);
+    let name = world.model.name(1);
+    let answer = world.ask_and_run(RequestKind::Peek, name, &mut test.random);
+    assert_eq!(answer, Ok(Answer::Unavailable(Unavailable::Loading)));
+    world.holds_keeper = false;
+    world.run(&mut test.random).expect("all is well");
+    test.world = world;
+    assert_eq!(test.peek(1), found(1, 1, Place::Dense));
+}
+
+#[test]
+fn an_index_of_another_size_is_none() {
+    let mut test = User::new(2, 0);
+    test.chapters(1);
+    let mut world = test.world.restart(2);
+    world.shape.parameters.dense_chapters += 1;
+    let mut test = User {
+        world: world.restart(2),
+        ..test
+    };
+    test.world.open(OpenMode::Load);
+    test.run();
+    assert_eq!(test.world.opened, Some(Err(OpenError::NoIndex)));
+}
+
+#[test]
+fn suspends_and_resumes_may_come_twice_or_without_need() {
+    let mut test = User::new(2, 0);
+    test.post(1);
+    test.world.resume(false);
+    assert_eq!(test.peek(1), found(1, 1, Place::Open), "nothing to resume");
+    assert!(test.suspend(true));
+    assert!(!test.suspend(true), "it rests already");
+    test.world.resume(true);
+    test.world.resume(true);
+    test.run();
+    assert_eq!(test.peek(1), found(1, 1, Place::Open));
+    // What was saved and not used is saved anew.
+    test.post(2);
+    assert!(test.suspend(true));
+    let mut test = test.reopen(1, OpenMode::LoadClean);
+    assert_eq!(test.peek(2), found(2, 1, Place::Open));
+    // It may be stopped for good, without a save, while it rests.
+    assert!(!test.suspend(false));
+    let test = test.reopen(1, OpenMode::Load);
+    assert!(test.world.opened.is_some_and(|opened| opened.is_ok()));
 }
 
 #[test]

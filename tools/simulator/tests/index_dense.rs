@@ -28,6 +28,26 @@ fn lost(zones: u32, rounds: u32) -> (u64, u64) {
         let random = &mut user.random;
         user.world.look_everything_up(random).expect("all is well");
     }
+    // All names of the window are different; the volume index has entries of at most one chapter more.
+    let geometry = user.world.shape.geometry();
+    let window = 64 * geometry.chapter_records;
+    let entries = user.world.statistics().entries;
+    assert!(
+        (window * 9 / 10..=window * 66 / 64).contains(&entries),
+        "{entries}"
+    );
+    let of_zones: u64 = user
+        .world
+        .zones
+        .iter()
+        .map(|zone| zone.memory_bytes())
+        .sum();
+    let memory = of_zones + user.world.keeper.memory_bytes();
+    let promised = geometry.memory_bytes();
+    assert!(
+        memory <= promised * 11 / 10,
+        "{memory} bytes for {promised}"
+    );
     let tally = user.world.tally;
     assert_eq!(tally.older, 0);
     (tally.found - before + tally.lost, tally.lost)

@@ -125,6 +125,8 @@ pub struct World {
     past_early: u64,
     /// Reads fail, one in so many; 0 is never.
     pub bad_reads: usize,
+    /// No I/O of the keeper ends.
+    pub holds_keeper: bool,
     /// Prints what happens.
     pub trace: bool,
     /// Record pages may only be written while no save counts.
@@ -199,6 +201,7 @@ impl World {
             past_dropped: 0,
             past_early: 0,
             bad_reads: 0,
+            holds_keeper: false,
             trace: false,
             checks_save: true,
             last_answer: None,

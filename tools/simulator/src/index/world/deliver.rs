@@ -30,7 +30,12 @@ impl World {
         if let Some(wrong) = self.wrong.take() {
             return Err(wrong);
         }
-        let mut choices: Vec<Choice> = (0..self.flights.len()).map(Choice::Complete).collect();
+        let is_held = |flight: &Flight| self.holds_keeper && flight.owner == Owner::Keeper;
+        let flights = self.flights.iter().enumerate();
+        let mut choices: Vec<Choice> = flights
+            .filter(|(_, flight)| !is_held(flight))
+            .map(|(index, _)| Choice::Complete(index))
+            .collect();
         for zone in 0..self.zones.len() {
             if !self.to_zones[zone].is_empty() {
                 choices.push(Choice::ToZone(zone));
@@ -48,7 +53,8 @@ impl World {
             if !more && choices.is_empty() {
                 // Nothing but the background work of the others may be left.
                 let any = (0..self.zones.len()).any(|zone| self.background(zone, 1000));
-                return Ok(any || !self.flights.is_empty() || self.wrong.is_some());
+                let goes_on = !self.holds_keeper && !self.flights.is_empty();
+                return Ok(any || goes_on || self.wrong.is_some());
             }
             return Ok(true);
         }
