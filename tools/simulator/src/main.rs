@@ -134,7 +134,13 @@ fn index_part(options: &Options, seconds: u64) -> Result<(), String> {
     let begin = Instant::now();
     let mut sum = crashes::Tally::default();
     for shape in crashes::shapes() {
-        let tally = crashes::run(shape).map_err(|wrong| format!("index, {shape:?}: {wrong}"))?;
+        let tally = crashes::run(shape).map_err(|wrong| {
+            let sparse = shape.parameters.sparse_chapters;
+            format!(
+                "index of {} zones, {sparse} sparse chapters: {wrong}",
+                shape.zones
+            )
+        })?;
         sum.add(&tally);
     }
     println!(

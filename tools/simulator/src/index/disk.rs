@@ -176,7 +176,8 @@ impl Disk {
                 .entry(write.block)
                 .or_insert_with(|| Box::new([0; BLOCK_BYTES]));
             let mask = kept(number);
-            for sector in (0..BLOCK_BYTES / SECTOR_BYTES).filter(|sector| (mask >> sector) & 1 != 0) {
+            for sector in (0..BLOCK_BYTES / SECTOR_BYTES).filter(|sector| (mask >> sector) & 1 != 0)
+            {
                 let range = sector * SECTOR_BYTES..(sector + 1) * SECTOR_BYTES;
                 target[range.clone()].copy_from_slice(&write.bytes[range]);
             }
