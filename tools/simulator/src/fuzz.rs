@@ -5,6 +5,7 @@
 //! The fuzz targets in `tools/fuzz` only call these, so the tests here can run them on their seeds too.
 
 mod base;
+pub mod dedup_block;
 pub mod index_block;
 pub mod loader;
 mod patch;
@@ -57,8 +58,9 @@ fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{index_block, loader, segment_image, superblock, table_block};
+    use super::{dedup_block, index_block, loader, segment_image, superblock, table_block};
     use crate::rng::Rng;
+    use dm_spare_engine::dedup;
     use dm_spare_engine::index::format::Kind;
 
     /// Runs every seed, and each with some bytes changed so often.
@@ -98,6 +100,15 @@ mod tests {
             let seeds = index_block::seeds(kind);
             assert!(!seeds.is_empty());
             seeds_and_neighbours(seeds, |data| index_block::run(kind, data), 200);
+        }
+    }
+
+    #[test]
+    fn dedup_blocks() {
+        for kind in dedup::format::Kind::ALL {
+            let seeds = dedup_block::seeds(kind);
+            assert!(!seeds.is_empty());
+            seeds_and_neighbours(seeds, |data| dedup_block::run(kind, data), 200);
         }
     }
 

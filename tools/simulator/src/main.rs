@@ -3,12 +3,14 @@
 //! Runs the simulation: the exhaustive part, then random seeds.
 
 use clap::Parser;
+use dm_spare_simulator::dedup;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::index::{crashes, plan, world};
 use dm_spare_simulator::index_samples;
 use dm_spare_simulator::random::{self, shrink};
 use dm_spare_simulator::seeds::Seeds;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
@@ -53,6 +55,9 @@ struct Options {
     /// Writes one block of each kind of the index, and two whole indexes, to this folder, and does nothing else.
     #[arg(long, value_name = "FOLDER")]
     index_samples: Option<PathBuf>,
+    /// Writes one block of each kind of a deduplicated volume to this folder, and does nothing else.
+    #[arg(long, value_name = "FOLDER")]
+    dedup_samples: Option<PathBuf>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -72,14 +77,22 @@ struct Options {
     index_steps: u32,
 }
 
+/// Writes all samples of a kind to a folder.
+type WriteSamples = fn(&Path) -> io::Result<()>;
+
 fn main() -> ExitCode {
     let options = Options::parse();
     #[cfg(feature = "seeded-bugs")]
     if let Some(name) = options.seeded_bug.clone() {
         kernel::seeded_bug::want(name);
     }
-    if let Some(folder) = &options.index_samples {
-        return match index_samples::write(folder) {
+    let samples: [(_, WriteSamples); 2] = [
+        (&options.index_samples, index_samples::write),
+        (&options.dedup_samples, dedup::samples::write),
+    ];
+    for (folder, write) in samples {
+        let Some(folder) = folder else { continue };
+        return match write(folder) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("cannot write to {}: {error}", folder.display());
