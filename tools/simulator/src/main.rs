@@ -75,6 +75,18 @@ struct Options {
     /// Steps of one random run of the index.
     #[arg(long, default_value_t = 60)]
     index_steps: u32,
+    /// Seconds of random runs of dedup mode, behind its exhaustive part, instead of all else.
+    #[arg(long)]
+    dedup_seconds: Option<u64>,
+    /// Operations of the longest sequences in the exhaustive part of dedup mode.
+    #[arg(long, default_value_t = 2)]
+    dedup_length: usize,
+    /// Runs this one seed of dedup mode and nothing else.
+    #[arg(long)]
+    dedup_seed: Option<u64>,
+    /// Steps of one random run of dedup mode.
+    #[arg(long, default_value_t = 2000)]
+    dedup_steps: u32,
 }
 
 /// Writes all samples of a kind to a folder.
@@ -100,13 +112,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    let result = match (options.seed, options.index_seed, options.index_seconds) {
-        (_, Some(seed), _) => one_index_seed(&options, seed),
-        (_, None, Some(seconds)) => index_part(&options, seconds),
-        (Some(seed), None, None) => one_seed(&options, seed),
-        (None, None, None) => exhaustive_part(&options)
-            .and_then(|()| random_part(&options))
-            .and_then(|()| index_part(&options, options.seconds)),
+    let result = if let Some(seed) = options.dedup_seed {
+        one_dedup_seed(&options, seed)
+    } else if let Some(seconds) = options.dedup_seconds {
+        dedup_part(&options, seconds)
+    } else {
+        remap_and_index(&options)
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -115,6 +126,90 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn remap_and_index(options: &Options) -> Result<(), String> {
+    match (options.seed, options.index_seed, options.index_seconds) {
+        (_, Some(seed), _) => one_index_seed(options, seed),
+        (_, None, Some(seconds)) => index_part(options, seconds),
+        (Some(seed), None, None) => one_seed(options, seed),
+        (None, None, None) => exhaustive_part(options)
+            .and_then(|()| random_part(options))
+            .and_then(|()| index_part(options, options.seconds))
+            .and_then(|()| dedup_part(options, options.seconds)),
+    }
+}
+
+fn one_dedup_seed(options: &Options, seed: u64) -> Result<(), String> {
+    let tally = dedup::plan::run(seed, options.dedup_steps, options.trace)
+        .map_err(|wrong| format!("dedup seed {seed}: {wrong}"))?;
+    println!("dedup seed {seed}: {tally:?}");
+    Ok(())
+}
+
+/// All short sequences of dedup mode, then random runs until the time is over.
+fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
+    let threads = options.threads.max(1);
+    let begin = Instant::now();
+    for length in 1..=options.dedup_length {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let taken = Arc::clone(&taken);
+                std::thread::spawn(move || dedup::exhaustive::run(length, &taken))
+            })
+            .collect();
+        let mut tally = dedup::exhaustive::Tally::default();
+        for worker in workers {
+            tally.add(&worker.join().map_err(|_| "a worker has panicked")??);
+        }
+        println!(
+            "dedup, exhaustive: {} sequences of {length}, {} crashes, {} more in recoveries, {:.1} s",
+            tally.sequences,
+            tally.crashes,
+            tally.crashes_in_recovery,
+            begin.elapsed().as_secs_f64()
+        );
+    }
+    dedup_random_part(options, Duration::from_secs(seconds))
+}
+
+fn dedup_random_part(options: &Options, limit: Duration) -> Result<(), String> {
+    let begin = Instant::now();
+    let threads = options.threads.max(1) as u64;
+    let (first, steps) = (options.first_seed, options.dedup_steps);
+    let stop = Arc::new(AtomicBool::new(false));
+    let workers: Vec<_> = (0..threads)
+        .map(|part| {
+            let stop = Arc::clone(&stop);
+            std::thread::spawn(move || {
+                let mut seed = first + part;
+                let mut total = (0u64, dedup::world::Tally::default());
+                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
+                    let tally = dedup::plan::run(seed, steps, false).map_err(|wrong| {
+                        stop.store(true, Ordering::Relaxed);
+                        format!("dedup seed {seed}: {wrong}; run again with --dedup-seed {seed} --trace")
+                    })?;
+                    total.0 += 1;
+                    total.1.add(&tally);
+                    seed += threads;
+                }
+                Ok::<_, String>(total)
+            })
+        })
+        .collect();
+    let mut seeds = 0;
+    let mut sum = dedup::world::Tally::default();
+    for worker in workers {
+        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
+        seeds += more;
+        sum.add(&tally);
+    }
+    println!(
+        "dedup: {seeds} seeds from {first}, {sum:?}, {:.1} s",
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {
