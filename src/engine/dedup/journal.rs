@@ -282,7 +282,9 @@ impl Journal {
                 address: target.layout.journal_address(lsn),
                 uuid: target.uuid,
             };
-            journal_block::seal(&mut buffer, content, lsn, place, target.checksum);
+            // CAST: a batch has fewer blocks than there are buffers, at most 4096.
+            let offset = lsn.since(self.closing.first_lsn) as u16;
+            journal_block::seal(&mut buffer, content, lsn, offset, place, target.checksum);
             self.in_flight += 1;
             out(Action::Io(Io {
                 token: Owner::Journal.token(),

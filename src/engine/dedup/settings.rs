@@ -14,8 +14,8 @@ pub(super) const STEP_BLOCKS: u32 = 8;
 pub(super) const PINS: u32 = 3;
 /// Fewest buffers of the journal: one step while another batch is on its way.
 pub(super) const JOURNAL_BUFFERS_MINIMUM: u32 = 2 * STEP_BLOCKS;
-/// Most buffers of the journal: a batch and the one before it must not fill the shortest ring.
-const JOURNAL_BUFFERS_MAXIMUM: u32 = 4096;
+/// Most buffers of the journal, and most blocks of a batch: a number of 16 bits has to hold them.
+pub(super) const JOURNAL_BUFFERS_MAXIMUM: u32 = 4096;
 /// Most requests at once.
 const OPERATIONS_MAXIMUM: u32 = 1 << 16;
 /// Most cached pages: 64 GiB.

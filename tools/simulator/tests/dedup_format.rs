@@ -2,7 +2,7 @@
 
 //! A deduplicated volume on its legs: what an earlier build wrote is read, and nothing else is believed.
 
-use dm_spare_engine::dedup::format::journal_block::JournalBlock;
+use dm_spare_engine::dedup::format::journal_block::{first_of_batch, JournalBlock};
 use dm_spare_engine::dedup::format::presence_page::Presence;
 use dm_spare_engine::dedup::format::{
     checkpoint, map_page, page, pool_page, presence_page, Checkpoint, Entry, Invalid, Kind, Layout,
@@ -11,7 +11,7 @@ use dm_spare_engine::dedup::format::{
 use dm_spare_engine::dedup::{Leg, Lsn, PageNumber, Pbn};
 use dm_spare_engine::Block;
 use dm_spare_simulator::dedup::samples::{
-    self, blank, fingerprint, layout, records, samples, Sample, CHECKPOINT, LSN, UUID,
+    self, blank, fingerprint, layout, records, samples, Sample, CHECKPOINT, LSN, OFFSET, UUID,
 };
 use dm_spare_simulator::fuzz::dedup_block::decode_and_encode;
 use std::path::{Path, PathBuf};
@@ -101,6 +101,10 @@ fn what_an_earlier_build_wrote_means_what_it_meant() {
     match JournalBlock::open(&block, LSN, &layout, UUID, checksum) {
         Ok(JournalBlock::Image(page)) => assert_eq!(page, layout.first_map_page()),
         _ => panic!("no image"),
+    }
+    for name in ["records", "image"] {
+        let first = first_of_batch(&kept(name), LSN, &layout, UUID, checksum);
+        assert_eq!(first, Some(Lsn(LSN.0 - u64::from(OFFSET))));
     }
 }
 

@@ -128,9 +128,10 @@ pub struct Header {
     /// Of the journal: its own. Of a page: everything up to this one is in it. Of a checkpoint: its number. Of a
     /// superblock: 0.
     pub lsn: Lsn,
-    /// Of an image: the page. Of superblock and checkpoint: the leg. Elsewhere 0.
+    /// Of a page, and of an image: the page. Of records: blocks of the same batch before this one. Of superblock and
+    /// checkpoint: the leg.
     pub part: u32,
-    /// Records that follow; elsewhere 0.
+    /// Of records: how many. Of an image: blocks of the same batch before this one. Elsewhere 0.
     pub count: u16,
 }
 

@@ -46,11 +46,18 @@ pub enum Content {
     Image(PageNumber),
 }
 
-/// Completes a block whose payload is there.
-pub fn seal(block: &mut Block, content: Content, lsn: Lsn, place: Place, checksum: Checksum) {
+/// Completes a block whose payload is there, and before which its batch has `offset` blocks.
+pub fn seal(
+    block: &mut Block,
+    content: Content,
+    lsn: Lsn,
+    offset: u16,
+    place: Place,
+    checksum: Checksum,
+) {
     let (kind, part, count) = match content {
-        Content::Records(count) => (Kind::Records, 0, count),
-        Content::Image(page) => (Kind::Image, page.0, 0),
+        Content::Records(count) => (Kind::Records, offset.into(), count),
+        Content::Image(page) => (Kind::Image, page.0, offset),
     };
     let header = Header {
         kind,
@@ -70,6 +77,27 @@ pub fn append(block: &mut Block, length: usize, record: &Record) -> Option<usize
     }
     record.pack(block.0.get_mut(HEADER_BYTES.checked_add(length)?..)?);
     Some(end)
+}
+
+/// The first block of the batch of block `lsn`; none if that was not written, or not wholly. Everything before it was
+/// durable when the batch was written.
+pub fn first_of_batch(
+    block: &Block,
+    lsn: Lsn,
+    layout: &Layout,
+    uuid: [u8; 16],
+    checksum: Checksum,
+) -> Option<Lsn> {
+    let address = layout.journal_address(lsn);
+    let header = Header::open_any(&block.0, address, checksum).ok()?;
+    let offset = match header.kind {
+        Kind::Records => header.part,
+        Kind::Image => header.count.into(),
+        _ => return None,
+    };
+    let is_meant = header.place.uuid == uuid && header.lsn == lsn;
+    let first = lsn.0.checked_sub(offset.into())?;
+    is_meant.then_some(Lsn(first))
 }
 
 impl<'a> JournalBlock<'a> {

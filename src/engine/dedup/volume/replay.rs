@@ -8,11 +8,12 @@ use super::Volume;
 use crate::engine::block::{Block, Buffer};
 use crate::engine::dedup::action::Out;
 use crate::engine::dedup::cache::FrameState;
-use crate::engine::dedup::format::journal_block::JournalBlock;
+use crate::engine::dedup::format::journal_block::{first_of_batch, JournalBlock};
 use crate::engine::dedup::format::presence_page::Presence;
 use crate::engine::dedup::format::{Entry, Invalid, Record};
+use crate::engine::dedup::journal::Target;
 use crate::engine::dedup::refusal::Refusal;
-use crate::engine::dedup::settings::{JOURNAL_BUFFERS_MINIMUM, PINS};
+use crate::engine::dedup::settings::{JOURNAL_BUFFERS_MAXIMUM, JOURNAL_BUFFERS_MINIMUM, PINS};
 use crate::engine::dedup::units::{Lbn, Leg, Lsn, PageNumber, Pbn};
 use crate::engine::event::ErrorClass;
 use kernel::alloc::{AllocError, Flags, KVec};
@@ -37,8 +38,8 @@ pub(super) struct Replay {
     /// Records of the next block that are applied, and blocks of the one that follows.
     record: usize,
     blocks_of_record: u64,
-    /// The end was found.
-    ended: bool,
+    /// The first block that was not there. Behind it nothing may be that was written when it was durable.
+    ended: Option<Lsn>,
     pins: [Option<usize>; PINS as usize],
 }
 
@@ -66,7 +67,7 @@ impl Replay {
             end: Lsn::FIRST,
             record: 0,
             blocks_of_record: 0,
-            ended: false,
+            ended: None,
             pins: [None; PINS as usize],
         })
     }
@@ -80,12 +81,20 @@ impl Replay {
 
     /// The last block that was applied; the one before the redo point if there was none.
     pub(super) fn last(&self) -> Lsn {
-        Lsn(self.next.0.saturating_sub(1))
+        Lsn(self.ended.unwrap_or(self.next).0.saturating_sub(1))
     }
 
     /// Blocks that were applied.
     pub(super) fn blocks(&self) -> u64 {
-        self.next.since(self.first)
+        self.ended.unwrap_or(self.next).since(self.first)
+    }
+
+    /// Takes note of the end, and how far behind it is looked: as far as the next batch could begin.
+    fn end_at(&mut self, lsn: Lsn) {
+        self.ended = Some(lsn);
+        self.next = lsn.after(1);
+        let behind = lsn.after(1 + u64::from(JOURNAL_BUFFERS_MAXIMUM));
+        self.end = self.end.min(behind);
     }
 
     fn index(lsn: Lsn) -> usize {
@@ -130,17 +139,27 @@ impl Volume {
         loop {
             self.read_ahead(out);
             let lsn = self.loader.replay.next;
-            if self.loader.replay.ended || lsn >= self.loader.replay.end {
+            if lsn >= self.loader.replay.end {
                 return self.end_replay();
             }
-            match self.loader.replay.take(lsn) {
-                Slot::Empty => return false,
-                Slot::Unreadable => {
+            match (self.loader.replay.take(lsn), self.loader.replay.ended) {
+                (Slot::Empty, _) => return false,
+                (slot, Some(end)) => {
+                    if let Slot::Read(block) = slot {
+                        self.look_behind(end, lsn, &block);
+                        self.journal.give_back(Some(block));
+                    }
+                    if self.loader.phase != Phase::Replay {
+                        return true;
+                    }
+                    self.loader.replay.next = lsn.after(1);
+                }
+                (Slot::Unreadable, None) => {
                     let block = self.target.layout.journal_address(lsn);
                     self.refuse(Refusal::Journal(block));
                     return true;
                 }
-                Slot::Read(block) => match self.replay_block(lsn, &block, out) {
+                (Slot::Read(block), None) => match self.replay_block(lsn, &block, out) {
                     Step::Done => {
                         self.journal.give_back(Some(block));
                     }
@@ -161,14 +180,27 @@ impl Volume {
     }
 
     fn read_ahead(&mut self, out: Out<'_>) {
-        while !self.loader.replay.ended
-            && self.loader.replay.next_read < self.loader.replay.end
+        while self.loader.replay.next_read < self.loader.replay.end
             && self.loader.replay.next_read.since(self.loader.replay.next) < WINDOW as u64
         {
             let lsn = self.loader.replay.next_read;
             self.loader.replay.next_read = lsn.after(1);
             let address = self.target.layout.journal_address(lsn);
             self.load(Replay::index(lsn), Leg::Main, address, out);
+        }
+    }
+
+    /// A block behind the end of the journal: if its batch began behind the end, the block there had been durable, and
+    /// is damaged.
+    fn look_behind(&mut self, end: Lsn, lsn: Lsn, block: &Block) {
+        let Target {
+            layout,
+            uuid,
+            checksum,
+        } = self.target;
+        let first = first_of_batch(block, lsn, &layout, uuid, checksum);
+        if first.is_some_and(|first| first > end) && !seeded!("dedup_gap_ignored") {
+            self.refuse(Refusal::Journal(layout.journal_address(end)));
         }
     }
 
@@ -193,7 +225,7 @@ impl Volume {
         let step = match opened {
             Err(Invalid::Field(_)) => return Step::Wrong,
             Err(_) => {
-                self.loader.replay.ended = true;
+                self.loader.replay.end_at(lsn);
                 return Step::Done;
             }
             Ok(JournalBlock::Image(page)) => self.replay_page(page, Some(block)),

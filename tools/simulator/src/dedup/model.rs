@@ -6,7 +6,7 @@
 //! for certain only by one that began after its acknowledgement; of two that overlap, either may win.
 
 use super::content::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A write of one block.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ struct Version {
 pub struct Model {
     clock: u64,
     blocks: BTreeMap<u64, Vec<Version>>,
+    /// What requests under way write.
+    under_way: HashMap<u32, Vec<u64>>,
 }
 
 impl Model {
@@ -41,6 +43,7 @@ impl Model {
     /// A request begins to write a block.
     pub fn begin(&mut self, request: u32, lbn: u64, value: Value) {
         let began = self.now();
+        self.under_way.entry(request).or_default().push(lbn);
         let first = Version {
             request: 0,
             value: Value::Zero,
@@ -61,7 +64,8 @@ impl Model {
     /// A request has been completed; with FUA it is durable.
     pub fn acknowledge(&mut self, request: u32, durable: bool) {
         let now = self.now();
-        for history in self.blocks.values_mut() {
+        for lbn in self.under_way.remove(&request).unwrap_or_default() {
+            let history = self.blocks.entry(lbn).or_default();
             for version in history.iter_mut().filter(|one| one.request == request) {
                 version.acknowledged = Some(now);
                 version.durable = durable;
@@ -71,7 +75,8 @@ impl Model {
 
     /// A request has failed without an effect.
     pub fn withdraw(&mut self, request: u32) {
-        for history in self.blocks.values_mut() {
+        for lbn in self.under_way.remove(&request).unwrap_or_default() {
+            let history = self.blocks.entry(lbn).or_default();
             history.retain(|version| version.request != request);
         }
     }

@@ -3,9 +3,10 @@
 //! A random run: everything follows from its seed.
 
 use super::content::Value;
-use super::world::{Shape, Tally, World};
+use super::world::{Shape, Tally, World, UUID};
 use crate::rng::Rng;
-use dm_spare_engine::dedup::{Event, Fill, Lbn, RequestKind};
+use dm_spare_engine::dedup::format::Layout;
+use dm_spare_engine::dedup::{Event, Fill, Lbn, Leg, Refusal, RequestKind};
 
 /// A run.
 struct Plan {
@@ -155,7 +156,34 @@ impl Plan {
             }
             self.world = self.world.crash(&mut self.random);
         }
+        self.rot_checkpoints()?;
         self.world.activate_and_check(&mut self.random)
+    }
+
+    /// A volume whose newest checkpoint is damaged on both legs is refused; on one it is not.
+    fn rot_checkpoints(&mut self) -> Result<(), String> {
+        if !self.random.one_in(4) {
+            return Ok(());
+        }
+        let places = self.world.checkpoints(UUID);
+        let newest = places.iter().flatten().max().copied();
+        let copies: Vec<_> = (0..4).filter(|index| places[*index] == newest).collect();
+        // If the crash came before it was on both, the one before still counts.
+        let [one, other] = copies[..] else {
+            return Ok(());
+        };
+        let mut rotten = self.world.crash_plainly(false);
+        let place = Layout::checkpoint_address(one as u64 % 2);
+        self.world.rot(Leg::BOTH[one / 2], place);
+        for index in [one, other] {
+            rotten.rot(Leg::BOTH[index / 2], place);
+        }
+        rotten.activate();
+        while rotten.activated.is_none() && rotten.deliver(&mut self.random)? {}
+        match rotten.activated {
+            Some(Err(Refusal::Checkpoint)) => Ok(()),
+            other => Err(format!("without its newest checkpoint: {other:?}")),
+        }
     }
 
     /// Suspends; sometimes the next thing is another volume on the same disks, without a crash.

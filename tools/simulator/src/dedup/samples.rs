@@ -19,6 +19,8 @@ use std::path::Path;
 pub const UUID: [u8; 16] = *b"dedup-of-samples";
 /// The LSN of pages and journal blocks.
 pub const LSN: Lsn = Lsn(1_000_003);
+/// Blocks before it in its batch.
+pub const OFFSET: u16 = 7;
 /// The number of the checkpoint.
 pub const CHECKPOINT: u64 = 17;
 
@@ -206,11 +208,18 @@ pub fn samples() -> Vec<Sample> {
         length = journal_block::append(&mut block, length, &record).expect("there is room");
     }
     let content = Content::Records(records().len() as u16);
-    journal_block::seal(&mut block, content, LSN, place, checksum);
+    journal_block::seal(&mut block, content, LSN, OFFSET, place, checksum);
     list.push(("records", Kind::Records, address, PageNumber(0), block));
     let number = layout.first_map_page();
     let mut block = map();
-    journal_block::seal(&mut block, Content::Image(number), LSN, place, checksum);
+    journal_block::seal(
+        &mut block,
+        Content::Image(number),
+        LSN,
+        OFFSET,
+        place,
+        checksum,
+    );
     list.push(("image", Kind::Image, address, number, block));
 
     list.into_iter()

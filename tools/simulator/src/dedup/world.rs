@@ -11,15 +11,18 @@ use crate::disk::Disk;
 use crate::rng::Rng;
 use crate::sector::marked;
 use dm_spare_engine::dedup::format::superblock::Method;
-use dm_spare_engine::dedup::format::{Geometry, Layout};
+use dm_spare_engine::dedup::format::{Checkpoint, Geometry, Layout};
 use dm_spare_engine::dedup::{
     Action, Activation, Content, Event, Failure, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn,
-    Refusal, Request, RequestId, RequestKind, Settings, Volume,
+    Refusal, Request, RequestId, RequestKind, Settings, Status, Volume,
 };
 use dm_spare_engine::{Block, ErrorClass, Token};
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::alloc::KBox;
 use std::collections::{BTreeMap, HashMap};
+
+/// The name of the volume.
+pub const UUID: [u8; 16] = *b"a-volume-in-test";
 
 /// How a volume is made.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +136,8 @@ pub struct Tally {
     pub replayed: u64,
     /// Crashes.
     pub crashes: u64,
+    /// Requests that failed because metadata is damaged.
+    pub damaged: u64,
 }
 
 impl Tally {
@@ -147,6 +152,7 @@ impl Tally {
         self.checkpoints += other.checkpoints;
         self.replayed += other.replayed;
         self.crashes += other.crashes;
+        self.damaged += other.damaged;
     }
 }
 
@@ -169,6 +175,8 @@ pub struct World {
     pub bad_data_writes: usize,
     /// Writes of metadata fail.
     pub bad_metadata_writes: bool,
+    /// Requests may fail because metadata is damaged.
+    pub expects_damage: bool,
     /// The answer to the activation.
     pub activated: Option<Result<Activation, Refusal>>,
     /// The answer to the last suspend.
@@ -222,6 +230,7 @@ impl World {
             index_lies: 0,
             bad_data_writes: 0,
             bad_metadata_writes: false,
+            expects_damage: false,
             activated: None,
             suspended: None,
             read_only: false,
@@ -310,7 +319,7 @@ impl World {
     /// Brings the volume into service.
     pub fn activate(&mut self) {
         self.send(Event::Activate {
-            uuid_if_formatting: *b"a-volume-in-test",
+            uuid_if_formatting: UUID,
             secret_if_formatting: [7; 16],
         });
     }
@@ -358,6 +367,30 @@ impl World {
             self.model.settle(lbn, value);
         }
         Ok(())
+    }
+
+    /// How the volume is.
+    pub fn status(&self) -> Status {
+        self.volume.status()
+    }
+
+    /// The numbers of the checkpoints that lie on the legs, by leg and place.
+    pub fn checkpoints(&self, uuid: [u8; 16]) -> [Option<u64>; 4] {
+        let layout = self.shape.layout();
+        [0, 1, 2, 3].map(|index: usize| {
+            let leg = Leg::BOTH[index / 2];
+            let address = Layout::checkpoint_address(index as u64 % 2);
+            let mut block = Block([0; 4096]);
+            self.disks[index / 2].read(address * 8, &mut block.0).ok()?;
+            let checksum = crc32c::crc32c;
+            let found = Checkpoint::open(&block, leg, address, &layout, uuid, checksum);
+            found.ok().map(|found| found.number)
+        })
+    }
+
+    /// Damages a block of a leg.
+    pub fn rot(&mut self, leg: Leg, block: u64) {
+        self.disks[leg.index()].flip(block * 8 + 1, 100);
     }
 
     /// Requests without an answer.
@@ -461,6 +494,10 @@ impl World {
         };
         if asked.reads_left > 0 {
             self.fault(format!("request {id} is answered before its reads"));
+        }
+        if self.expects_damage && result == Err(Failure::Damaged) {
+            self.tally.damaged += 1;
+            return;
         }
         match (asked.kind, result) {
             (RequestKind::Read { lbn, blocks }, Ok(())) => {

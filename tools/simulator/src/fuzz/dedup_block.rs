@@ -6,7 +6,7 @@
 //! the checksum, then the block.
 
 use super::block_of;
-use crate::dedup::samples::{blank, layout, payload, samples, Sample, LSN, UUID};
+use crate::dedup::samples::{blank, layout, payload, samples, Sample, LSN, OFFSET, UUID};
 use dm_spare_engine::dedup::format::journal_block::{self, Content, JournalBlock};
 use dm_spare_engine::dedup::format::{
     checkpoint, page, Checkpoint, Invalid, Kind, Place, Record, Superblock,
@@ -122,11 +122,25 @@ pub fn decode_and_encode(sample: &Sample, block: &Block) -> Result<Box<Block>, I
                         assert_eq!(Record::unpack(bytes), Some(record));
                         count += 1;
                     }
-                    journal_block::seal(&mut again, Content::Records(count), LSN, place, checksum);
+                    journal_block::seal(
+                        &mut again,
+                        Content::Records(count),
+                        LSN,
+                        OFFSET,
+                        place,
+                        checksum,
+                    );
                 }
                 JournalBlock::Image(number) => {
                     again.0[48..].copy_from_slice(payload(block));
-                    journal_block::seal(&mut again, Content::Image(number), LSN, place, checksum);
+                    journal_block::seal(
+                        &mut again,
+                        Content::Image(number),
+                        LSN,
+                        OFFSET,
+                        place,
+                        checksum,
+                    );
                 }
             }
         }
