@@ -152,7 +152,8 @@ impl Journal {
         if !self.open.is_empty() {
             Some(self.open_batch)
         } else {
-            (self.phase != Phase::Idle).then(|| self.durable.next())
+            let is_closing = self.phase != Phase::Idle && !seeded!("dedup_closing_batch_ignored");
+            is_closing.then(|| self.durable.next())
         }
     }
 

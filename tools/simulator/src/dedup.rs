@@ -7,5 +7,7 @@ pub mod content;
 pub mod exhaustive;
 pub mod model;
 pub mod plan;
+pub mod rot;
 pub mod samples;
+pub mod scenario;
 pub mod world;

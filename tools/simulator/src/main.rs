@@ -151,6 +151,7 @@ fn one_dedup_seed(options: &Options, seed: u64) -> Result<(), String> {
 fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
     let threads = options.threads.max(1);
     let begin = Instant::now();
+    dedup::scenario::run_all()?;
     for length in 1..=options.dedup_length {
         let taken = Arc::new(AtomicUsize::new(0));
         let workers: Vec<_> = (0..threads)

@@ -3,13 +3,18 @@
 //! A short turn of the simulation of dedup mode, for every run of the tests.
 
 use dm_spare_simulator::dedup::world::Tally;
-use dm_spare_simulator::dedup::{exhaustive, plan};
+use dm_spare_simulator::dedup::{exhaustive, plan, scenario};
 use std::sync::atomic::AtomicUsize;
 
 #[test]
 fn every_single_operation_survives_every_crash() {
     let tally = exhaustive::run(1, &AtomicUsize::new(0)).expect("nothing promised is lost");
     assert_eq!(tally.sequences, exhaustive::alphabet().len() as u64);
+}
+
+#[test]
+fn what_hardly_ever_happens_breaks_nothing() {
+    scenario::run_all().expect("nothing is reused too early");
 }
 
 #[test]

@@ -88,9 +88,12 @@ impl Volume {
                 return None;
             }
         }
-        self.cache.get_mut(frame)?.set_taken(found, true);
+        let is_marked = !seeded!("dedup_block_taken_twice");
+        self.cache.get_mut(frame)?.set_taken(found, is_marked);
         self.pool.taken_blocks += 1;
-        self.pool.next_index = found + 1;
+        if !seeded!("dedup_block_taken_twice") {
+            self.pool.next_index = found + 1;
+        }
         Some(self.target.layout.pool_block(number, found))
     }
 

@@ -82,7 +82,8 @@ impl Volume {
             After::Shared(_, spot) => self.prepare(spot.frame),
             After::Stored(_, spot, _) => {
                 self.prepare(spot.frame);
-                if self.used_of(spot.frame) + 1 == self.capacity(spot.frame) {
+                let fills = self.used_of(spot.frame) + 1 == self.capacity(spot.frame);
+                if fills && !seeded!("dedup_presence_without_image") {
                     self.prepare_presence_of_frame(spot.frame);
                 }
             }
@@ -101,7 +102,8 @@ impl Volume {
             After::Nothing(_) => {}
             After::Shared(_, spot) => self.raise(spot),
             After::Stored(_, spot, fingerprint) => {
-                if let Some(page) = self.page_mut(spot.frame) {
+                let page = self.page_mut(spot.frame);
+                if let Some(page) = page.filter(|_| !seeded!("dedup_old_fingerprint_stays")) {
                     pool_page::set_fingerprint(page, spot.index, fingerprint);
                 }
                 self.raise(spot);
@@ -157,7 +159,7 @@ impl Volume {
         if !seeded!("dedup_freed_not_held_back") {
             place.freed = batch;
         }
-        if was_full {
+        if was_full && !seeded!("dedup_page_stays_full") {
             let page = place.page;
             self.set_presence(page, Presence::Present);
         }

@@ -153,7 +153,12 @@ impl Volume {
         self.checkpoint.only_pages = false;
         let limit = Batch(self.journal.open_batch().0.saturating_sub(1));
         self.checkpoint.start(limit);
-        self.epoch = self.epoch.wrapping_add(1);
+        if !seeded!("dedup_epoch_not_advanced") {
+            self.epoch = self.epoch.wrapping_add(1);
+        }
+        if seeded!("dedup_purged_early") {
+            self.journal.purge(self.journal.next_lsn());
+        }
     }
 
     pub(super) fn advance_checkpoint(&mut self, out: Out<'_>) -> bool {
@@ -207,6 +212,10 @@ impl Volume {
         if self.checkpoint.only_pages {
             self.checkpoint.phase = Phase::Idle;
         } else {
+            if seeded!("dedup_no_flush_before_checkpoint") {
+                self.write_checkpoint(Leg::Main, out);
+                return true;
+            }
             self.checkpoint.phase = Phase::Flushing;
             self.checkpoint.block_in_flight = true;
             out(Action::Io(Io {
@@ -276,6 +285,9 @@ impl Volume {
         }
         if let Some(frame) = self.cache.get_mut(index) {
             frame.writing = false;
+            if seeded!("dedup_change_while_writing_lost") {
+                frame.dirty_since = None;
+            }
             if result.is_err() {
                 // Only memory has the page now: it must not be evicted.
                 frame.dirty_since.get_or_insert(self.checkpoint.limit);
@@ -326,7 +338,7 @@ impl Volume {
             kind: IoKind::Write {
                 leg,
                 block: Layout::checkpoint_address(next.number),
-                fua: true,
+                fua: !seeded!("dedup_checkpoint_without_fua"),
             },
             buffer: Some(block),
         }));

@@ -113,7 +113,9 @@ impl Volume {
         let is_absent = self.presence(page) == Presence::Absent;
         let place = self.cache.get_mut(frame)?;
         // What was freed in it is durable; who reads it may have begun before.
-        place.freed = durable;
+        if !seeded!("dedup_freed_forgotten_at_load") {
+            place.freed = durable;
+        }
         if is_absent {
             place.state = FrameState::Resident;
             if let Some(memory) = place.memory.as_mut() {
@@ -237,7 +239,9 @@ impl Volume {
             self.append_image(frame);
         } else {
             self.prepare_presence_of(page);
-            self.append(&Record::Birth { page });
+            if !seeded!("dedup_birth_forgotten") {
+                self.append(&Record::Birth { page });
+            }
             if let Some(place) = self.cache.get_mut(frame) {
                 place.present = true;
                 place.epoch = self.epoch;

@@ -283,14 +283,16 @@ impl Volume {
         let mut next = 0;
         while let Some(index) = self.operations.follower(next, leader) {
             next = index.saturating_add(1);
-            if pbn.is_some() {
+            if pbn.is_some() && !seeded!("dedup_follower_not_protected") {
                 // The block must stay what it is until it is shared.
                 self.begin_reading(index);
             }
             if let Some(operation) = self.operations.get_mut(index) {
                 operation.leader = None;
                 operation.shared = pbn;
-                self.operations.enqueue(index);
+                if !seeded!("dedup_follower_forgotten") {
+                    self.operations.enqueue(index);
+                }
             }
         }
     }

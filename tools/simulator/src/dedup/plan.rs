@@ -3,10 +3,10 @@
 //! A random run: everything follows from its seed.
 
 use super::content::Value;
-use super::world::{Shape, Tally, World, UUID};
+use super::rot;
+use super::world::{Shape, Slow, Tally, World};
 use crate::rng::Rng;
-use dm_spare_engine::dedup::format::Layout;
-use dm_spare_engine::dedup::{Event, Fill, Lbn, Leg, Refusal, RequestKind};
+use dm_spare_engine::dedup::{Event, Fill, Lbn, RequestKind};
 
 /// A run.
 struct Plan {
@@ -45,8 +45,11 @@ impl Plan {
             _ => 11,
         };
         let operations = 1 + random.below(8) as u32;
+        let fills_up = random.one_in(3);
         let data_blocks = match random.below(4) {
             0 => 70 + random.below(40) as u64,
+            // Several pool pages, all of which are nearly full soon.
+            _ if fills_up => 230 + random.below(200) as u64,
             _ => 200 + random.below(500) as u64,
         };
         let map_pages = 1 + random.below(40) as u64;
@@ -61,16 +64,25 @@ impl Plan {
         world.trace = trace;
         world.index_lies = random.below(5);
         world.bad_data_writes = if random.one_in(4) { 20 } else { 0 };
-        let fills_up = random.one_in(4);
+        world.patience = if random.one_in(2) { 200 } else { 2000 };
+        world.slow = match random.below(3) {
+            0 => Slow::Nothing,
+            1 => Slow::DataReads,
+            _ => Slow::PageReads,
+        };
         let contents = if fills_up || random.one_in(3) {
             1000
         } else {
             10
         };
-        let places = if fills_up { 500 } else { 200 };
+        let places = if fills_up {
+            data_blocks - 40 + random.below(60) as u64
+        } else {
+            1 + random.below(200) as u64
+        };
         Self {
             contents,
-            places: 1 + random.below(places) as u64,
+            places,
             fills_up,
             crashes_twice: random.one_in(2),
             random,
@@ -156,34 +168,11 @@ impl Plan {
             }
             self.world = self.world.crash(&mut self.random);
         }
-        self.rot_checkpoints()?;
+        if self.random.one_in(4) {
+            rot::checkpoints(&mut self.world, &mut self.random)?;
+            rot::journal(&self.world, &mut self.random)?;
+        }
         self.world.activate_and_check(&mut self.random)
-    }
-
-    /// A volume whose newest checkpoint is damaged on both legs is refused; on one it is not.
-    fn rot_checkpoints(&mut self) -> Result<(), String> {
-        if !self.random.one_in(4) {
-            return Ok(());
-        }
-        let places = self.world.checkpoints(UUID);
-        let newest = places.iter().flatten().max().copied();
-        let copies: Vec<_> = (0..4).filter(|index| places[*index] == newest).collect();
-        // If the crash came before it was on both, the one before still counts.
-        let [one, other] = copies[..] else {
-            return Ok(());
-        };
-        let mut rotten = self.world.crash_plainly(false);
-        let place = Layout::checkpoint_address(one as u64 % 2);
-        self.world.rot(Leg::BOTH[one / 2], place);
-        for index in [one, other] {
-            rotten.rot(Leg::BOTH[index / 2], place);
-        }
-        rotten.activate();
-        while rotten.activated.is_none() && rotten.deliver(&mut self.random)? {}
-        match rotten.activated {
-            Some(Err(Refusal::Checkpoint)) => Ok(()),
-            other => Err(format!("without its newest checkpoint: {other:?}")),
-        }
     }
 
     /// Suspends; sometimes the next thing is another volume on the same disks, without a crash.

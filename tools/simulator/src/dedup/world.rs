@@ -79,6 +79,17 @@ pub(crate) struct Asked {
     reads_left: usize,
 }
 
+/// What takes much longer than all else, so that much happens meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Slow {
+    /// Everything takes equally long.
+    Nothing,
+    /// Reads of data.
+    DataReads,
+    /// Reads of metadata.
+    PageReads,
+}
+
 /// Something under way.
 pub(crate) enum Flight {
     Io {
@@ -177,6 +188,10 @@ pub struct World {
     pub bad_metadata_writes: bool,
     /// Requests may fail because metadata is damaged.
     pub expects_damage: bool,
+    /// What takes much longer than all else.
+    pub slow: Slow,
+    /// So many other things happen meanwhile.
+    pub patience: usize,
     /// The answer to the activation.
     pub activated: Option<Result<Activation, Refusal>>,
     /// The answer to the last suspend.
@@ -231,6 +246,8 @@ impl World {
             bad_data_writes: 0,
             bad_metadata_writes: false,
             expects_damage: false,
+            slow: Slow::Nothing,
+            patience: 200,
             activated: None,
             suspended: None,
             read_only: false,
@@ -287,6 +304,8 @@ impl World {
             index: self.index.clone(),
             index_lies: self.index_lies,
             bad_data_writes: self.bad_data_writes,
+            slow: self.slow,
+            patience: self.patience,
             requests: self.requests,
             trace: self.trace,
             tally,
@@ -374,8 +393,8 @@ impl World {
         self.volume.status()
     }
 
-    /// The numbers of the checkpoints that lie on the legs, by leg and place.
-    pub fn checkpoints(&self, uuid: [u8; 16]) -> [Option<u64>; 4] {
+    /// The checkpoints that lie on the legs, by leg and place.
+    pub fn checkpoints(&self) -> [Option<Checkpoint>; 4] {
         let layout = self.shape.layout();
         [0, 1, 2, 3].map(|index: usize| {
             let leg = Leg::BOTH[index / 2];
@@ -383,8 +402,7 @@ impl World {
             let mut block = Block([0; 4096]);
             self.disks[index / 2].read(address * 8, &mut block.0).ok()?;
             let checksum = crc32c::crc32c;
-            let found = Checkpoint::open(&block, leg, address, &layout, uuid, checksum);
-            found.ok().map(|found| found.number)
+            Checkpoint::open(&block, leg, address, &layout, UUID, checksum).ok()
         })
     }
 

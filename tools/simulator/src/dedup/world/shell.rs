@@ -2,7 +2,7 @@
 
 //! What the shell does: performs actions, and delivers what has ended in any order.
 
-use super::{Action, Flight, World};
+use super::{Action, Flight, Slow, World};
 use crate::dedup::content::{bytes, value, Value};
 use crate::rng::Rng;
 use dm_spare_engine::dedup::{Event, Io, IoKind, Leg, OperationId, Pbn};
@@ -181,11 +181,48 @@ impl World {
         if self.flights.is_empty() {
             return Ok(false);
         }
-        let which = random.below(self.flights.len());
+        let mut which = random.below(self.flights.len());
+        if self.is_slow(which) && !random.one_in(self.patience) {
+            let quick: Vec<_> = (0..self.flights.len())
+                .filter(|which| !self.is_slow(*which))
+                .collect();
+            if !quick.is_empty() {
+                which = quick[random.below(quick.len())];
+            }
+        }
         self.deliver_this(which, random);
         match self.wrong.take() {
             Some(wrong) => Err(wrong),
             None => Ok(true),
+        }
+    }
+
+    /// Ends one thing that is not slow; false if there is none.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong until now.
+    pub fn deliver_quick(&mut self, random: &mut Rng) -> Result<bool, String> {
+        let only_slow = (0..self.flights.len()).all(|which| self.is_slow(which));
+        if !only_slow {
+            let patience = std::mem::replace(&mut self.patience, usize::MAX);
+            let delivered = self.deliver(random);
+            self.patience = patience;
+            return delivered;
+        }
+        match self.wrong.take() {
+            Some(wrong) => Err(wrong),
+            None => Ok(false),
+        }
+    }
+
+    fn is_slow(&self, which: usize) -> bool {
+        match &self.flights[which] {
+            Flight::DataRead { .. } => self.slow == Slow::DataReads,
+            Flight::Io { kind, .. } => {
+                self.slow == Slow::PageReads && matches!(kind, IoKind::Read { .. })
+            }
+            _ => false,
         }
     }
 
