@@ -88,6 +88,8 @@ pub enum Slow {
     DataReads,
     /// Reads of metadata.
     PageReads,
+    /// Writes of pages to their places.
+    PageWrites,
 }
 
 /// Something under way.

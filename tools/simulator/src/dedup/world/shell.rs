@@ -219,9 +219,13 @@ impl World {
     fn is_slow(&self, which: usize) -> bool {
         match &self.flights[which] {
             Flight::DataRead { .. } => self.slow == Slow::DataReads,
-            Flight::Io { kind, .. } => {
-                self.slow == Slow::PageReads && matches!(kind, IoKind::Read { .. })
-            }
+            Flight::Io { kind, .. } => match (self.slow, kind) {
+                (Slow::PageReads, IoKind::Read { .. }) => true,
+                (Slow::PageWrites, IoKind::Write { block, .. }) => {
+                    *block >= self.shape.layout().pages_start
+                }
+                _ => false,
+            },
             _ => false,
         }
     }
