@@ -135,6 +135,44 @@ fn a_damaged_map_page_fails_its_requests_and_no_others() {
 }
 
 #[test]
+fn a_damaged_pool_page_fails_what_needs_it_and_no_more() {
+    let (mut world, mut random) = world(600, 3);
+    // The first pool page is full, and the second begun.
+    for lbn in 0..230 {
+        world.write(lbn, Value::Data(1 + lbn), false);
+        world.run(&mut random).expect("answered");
+    }
+    world.send(Event::Suspend);
+    world.run(&mut random).expect("at rest");
+    let mut again = world.crash_plainly(false);
+    let layout = again.shape.layout();
+    again.activate_and_check(&mut random).expect("whole");
+    let damaged = layout.page_address(layout.first_pool_page());
+    again.rot(Leg::Main, damaged);
+    again.expects_damage = true;
+    let (lbn, blocks) = (Lbn(0), 240);
+    again.ask(RequestKind::Read { lbn, blocks }, None);
+    again.run(&mut random).expect("reads need no pool page");
+    let kind = RequestKind::Fill {
+        lbn: Lbn(220),
+        blocks: 20,
+        fill: Fill::Unmapped,
+        fua: true,
+    };
+    again.ask(kind, None);
+    again.run(&mut random).expect("answered");
+    assert_eq!(again.tally.damaged, 1);
+    // A block is found elsewhere, and a hit that cannot be proved is none.
+    again.write(300, Value::Data(2), true);
+    again.write(229, Value::Data(5000), true);
+    again.run(&mut random).expect("answered");
+    assert_eq!(
+        (again.tally.damaged, again.status().counters.shared),
+        (1, 0)
+    );
+}
+
+#[test]
 fn a_damaged_presence_page_is_refused() {
     let (mut world, mut random) = world(100, 3);
     world.write(0, Value::Data(1), false);

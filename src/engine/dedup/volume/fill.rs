@@ -3,7 +3,7 @@
 //! Discards, writes of zeros and marks of loss, each of a range.
 
 use super::apply::{Applied, Wish};
-use super::operation::{Pin, Stage};
+use super::operation::Stage;
 use super::Volume;
 use crate::engine::dedup::action::{Failure, Out};
 use crate::engine::dedup::event::{Fill, RequestKind};
@@ -61,7 +61,6 @@ impl Volume {
         if let Some(operation) = self.operations.get_mut(index) {
             operation.at = at;
         }
-        self.let_go(index, Pin::Before);
     }
 
     /// The first block from this one on whose map page is present; the end of the volume if there is none.
