@@ -172,42 +172,23 @@ fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
             begin.elapsed().as_secs_f64()
         );
     }
-    dedup_random_part(options, Duration::from_secs(seconds))
-}
-
-fn dedup_random_part(options: &Options, limit: Duration) -> Result<(), String> {
     let begin = Instant::now();
-    let threads = options.threads.max(1) as u64;
-    let (first, steps) = (options.first_seed, options.dedup_steps);
-    let stop = Arc::new(AtomicBool::new(false));
-    let workers: Vec<_> = (0..threads)
-        .map(|part| {
-            let stop = Arc::clone(&stop);
-            std::thread::spawn(move || {
-                let mut seed = first + part;
-                let mut total = (0u64, dedup::world::Tally::default());
-                while begin.elapsed() < limit && !stop.load(Ordering::Relaxed) {
-                    let tally = dedup::plan::run(seed, steps, false).map_err(|wrong| {
-                        stop.store(true, Ordering::Relaxed);
-                        format!("dedup seed {seed}: {wrong}; run again with --dedup-seed {seed} --trace")
-                    })?;
-                    total.0 += 1;
-                    total.1.add(&tally);
-                    seed += threads;
-                }
-                Ok::<_, String>(total)
-            })
+    let one = |seed| {
+        dedup::plan::run(seed, options.dedup_steps, false).map_err(|wrong| {
+            format!("dedup seed {seed}: {wrong}; run again with --dedup-seed {seed} --trace")
         })
-        .collect();
-    let mut seeds = 0;
-    let mut sum = dedup::world::Tally::default();
-    for worker in workers {
-        let (more, tally) = worker.join().map_err(|_| "a worker has panicked")??;
-        seeds += more;
-        sum.add(&tally);
-    }
+    };
+    let (count, sum) = seeds(options, seconds).run(one, dedup::world::Tally::add)?;
     println!(
-        "dedup: {seeds} seeds from {first}, {sum:?}, {:.1} s",
+        "dedup: {count} seeds from {}, {} answers, {} shared, {} joined, {} batches, {} checkpoints, {} blocks replayed, {} crashes, {:.1} s",
+        options.first_seed,
+        sum.answers,
+        sum.shared,
+        sum.joined,
+        sum.batches,
+        sum.checkpoints,
+        sum.replayed,
+        sum.crashes,
         begin.elapsed().as_secs_f64()
     );
     Ok(())
