@@ -14,6 +14,7 @@
 //! | `metadata` | commits, checkpoints, formatting and loading |
 //! | `repair` | what is done with held requests, and what administrators order |
 //! | `index` | the deduplication index |
+//! | `dedup` | a deduplicated volume |
 //! | `health` | how the set is, in one word; when main counts as failing |
 //!
 //! Context: the shell holds the engine under a mutex and calls it from one work item. [`Lookup`] is shared and may
@@ -39,6 +40,7 @@ macro_rules! seeded {
 mod action;
 mod block;
 mod counters;
+pub mod dedup;
 mod event;
 pub mod format;
 mod health;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The stage that runs every fuzzer, two at a time: each decoder of remap mode for a
-minute, each of the index, of which there are more, for a third of one; for a moment
+minute, each of the index and of dedup mode, of which there are more, for a third of one; for a moment
 if the very same program has passed that before. What one run has found to be
 interesting is where the next begins, so the hours add up all the same."""
 
@@ -12,7 +12,7 @@ _BRIEF = 10
 
 
 def _seconds(target):
-    return 20 if target.startswith(("index_", "segment_")) else 60
+    return 20 if target.startswith(("index_", "segment_", "dedup_")) else 60
 
 
 def stage(tally, output):

@@ -5,6 +5,8 @@
 //! The fuzz targets in `tools/fuzz` only call these, so the tests here can run them on their seeds too.
 
 mod base;
+pub mod dedup_block;
+pub mod dedup_volume;
 pub mod index_block;
 pub mod loader;
 mod patch;
@@ -57,8 +59,11 @@ fn write_seeds(folder: &Path, seeds: &[Vec<u8>]) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{index_block, loader, segment_image, superblock, table_block};
+    use super::{
+        dedup_block, dedup_volume, index_block, loader, segment_image, superblock, table_block,
+    };
     use crate::rng::Rng;
+    use dm_spare_engine::dedup;
     use dm_spare_engine::index::format::Kind;
 
     /// Runs every seed, and each with some bytes changed so often.
@@ -69,8 +74,10 @@ mod tests {
             for _ in 0..times {
                 let mut near = seed.clone();
                 for _ in 0..=rng.below(3) {
-                    let at = rng.below(near.len());
-                    near[at] = rng.draw() as u8;
+                    if !near.is_empty() {
+                        let at = rng.below(near.len());
+                        near[at] = rng.draw() as u8;
+                    }
                 }
                 target(&near);
             }
@@ -98,6 +105,32 @@ mod tests {
             let seeds = index_block::seeds(kind);
             assert!(!seeds.is_empty());
             seeds_and_neighbours(seeds, |data| index_block::run(kind, data), 200);
+        }
+    }
+
+    #[test]
+    fn dedup_blocks() {
+        for kind in dedup::format::Kind::ALL {
+            let seeds = dedup_block::seeds(kind);
+            assert!(!seeds.is_empty());
+            seeds_and_neighbours(seeds, |data| dedup_block::run(kind, data), 200);
+        }
+    }
+
+    #[test]
+    fn dedup_volumes() {
+        seeds_and_neighbours(dedup_volume::seeds(), dedup_volume::run, 3);
+        // All blocks of metadata, with right checksums.
+        let mut rng = Rng::new(2);
+        for _ in 0..1500 {
+            let mut patches = Vec::new();
+            for _ in 0..=rng.below(3) {
+                let mut patch = rng.draw().to_le_bytes();
+                patch[0] |= 1;
+                patch[4] %= 1 << rng.below(5);
+                patches.extend_from_slice(&patch[..6]);
+            }
+            dedup_volume::run(&patches);
         }
     }
 

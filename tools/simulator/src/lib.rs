@@ -7,6 +7,7 @@
 //! promised. Everything is driven by one random seed or by enumeration, so every failure can be run again.
 
 pub mod control;
+pub mod dedup;
 pub mod disk;
 pub mod exhaustive;
 pub mod fuzz;

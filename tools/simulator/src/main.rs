@@ -3,12 +3,14 @@
 //! Runs the simulation: the exhaustive part, then random seeds.
 
 use clap::Parser;
+use dm_spare_simulator::dedup;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::index::{crashes, plan, world};
 use dm_spare_simulator::index_samples;
 use dm_spare_simulator::random::{self, shrink};
 use dm_spare_simulator::seeds::Seeds;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::AtomicUsize;
 use std::sync::Arc;
@@ -53,6 +55,9 @@ struct Options {
     /// Writes one block of each kind of the index, and two whole indexes, to this folder, and does nothing else.
     #[arg(long, value_name = "FOLDER")]
     index_samples: Option<PathBuf>,
+    /// Writes one block of each kind of a deduplicated volume to this folder, and does nothing else.
+    #[arg(long, value_name = "FOLDER")]
+    dedup_samples: Option<PathBuf>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -70,7 +75,22 @@ struct Options {
     /// Steps of one random run of the index.
     #[arg(long, default_value_t = 60)]
     index_steps: u32,
+    /// Seconds of random runs of dedup mode, behind its exhaustive part, instead of all else.
+    #[arg(long)]
+    dedup_seconds: Option<u64>,
+    /// Operations of the longest sequences in the exhaustive part of dedup mode.
+    #[arg(long, default_value_t = 2)]
+    dedup_length: usize,
+    /// Runs this one seed of dedup mode and nothing else.
+    #[arg(long)]
+    dedup_seed: Option<u64>,
+    /// Steps of one random run of dedup mode.
+    #[arg(long, default_value_t = 2000)]
+    dedup_steps: u32,
 }
+
+/// Writes all samples of a kind to a folder.
+type WriteSamples = fn(&Path) -> io::Result<()>;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -78,8 +98,13 @@ fn main() -> ExitCode {
     if let Some(name) = options.seeded_bug.clone() {
         kernel::seeded_bug::want(name);
     }
-    if let Some(folder) = &options.index_samples {
-        return match index_samples::write(folder) {
+    let samples: [(_, WriteSamples); 2] = [
+        (&options.index_samples, index_samples::write),
+        (&options.dedup_samples, dedup::samples::write),
+    ];
+    for (folder, write) in samples {
+        let Some(folder) = folder else { continue };
+        return match write(folder) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("cannot write to {}: {error}", folder.display());
@@ -87,13 +112,12 @@ fn main() -> ExitCode {
             }
         };
     }
-    let result = match (options.seed, options.index_seed, options.index_seconds) {
-        (_, Some(seed), _) => one_index_seed(&options, seed),
-        (_, None, Some(seconds)) => index_part(&options, seconds),
-        (Some(seed), None, None) => one_seed(&options, seed),
-        (None, None, None) => exhaustive_part(&options)
-            .and_then(|()| random_part(&options))
-            .and_then(|()| index_part(&options, options.seconds)),
+    let result = if let Some(seed) = options.dedup_seed {
+        one_dedup_seed(&options, seed)
+    } else if let Some(seconds) = options.dedup_seconds {
+        dedup_part(&options, seconds)
+    } else {
+        remap_and_index(&options)
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,6 +126,72 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn remap_and_index(options: &Options) -> Result<(), String> {
+    match (options.seed, options.index_seed, options.index_seconds) {
+        (_, Some(seed), _) => one_index_seed(options, seed),
+        (_, None, Some(seconds)) => index_part(options, seconds),
+        (Some(seed), None, None) => one_seed(options, seed),
+        (None, None, None) => exhaustive_part(options)
+            .and_then(|()| random_part(options))
+            .and_then(|()| index_part(options, options.seconds))
+            .and_then(|()| dedup_part(options, options.seconds)),
+    }
+}
+
+fn one_dedup_seed(options: &Options, seed: u64) -> Result<(), String> {
+    let tally = dedup::plan::run(seed, options.dedup_steps, options.trace)
+        .map_err(|wrong| format!("dedup seed {seed}: {wrong}"))?;
+    println!("dedup seed {seed}: {tally:?}");
+    Ok(())
+}
+
+/// All short sequences of dedup mode, then random runs until the time is over.
+fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
+    let threads = options.threads.max(1);
+    let begin = Instant::now();
+    dedup::scenario::run_all()?;
+    for length in 1..=options.dedup_length {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let taken = Arc::clone(&taken);
+                std::thread::spawn(move || dedup::exhaustive::run(length, &taken))
+            })
+            .collect();
+        let mut tally = dedup::exhaustive::Tally::default();
+        for worker in workers {
+            tally.add(&worker.join().map_err(|_| "a worker has panicked")??);
+        }
+        println!(
+            "dedup, exhaustive: {} sequences of {length}, {} crashes, {} more in recoveries, {:.1} s",
+            tally.sequences,
+            tally.crashes,
+            tally.crashes_in_recovery,
+            begin.elapsed().as_secs_f64()
+        );
+    }
+    let begin = Instant::now();
+    let one = |seed| {
+        dedup::plan::run(seed, options.dedup_steps, false).map_err(|wrong| {
+            format!("dedup seed {seed}: {wrong}; run again with --dedup-seed {seed} --trace")
+        })
+    };
+    let (count, sum) = seeds(options, seconds).run(one, dedup::world::Tally::add)?;
+    println!(
+        "dedup: {count} seeds from {}, {} answers, {} shared, {} joined, {} batches, {} checkpoints, {} blocks replayed, {} crashes, {:.1} s",
+        options.first_seed,
+        sum.answers,
+        sum.shared,
+        sum.joined,
+        sum.batches,
+        sum.checkpoints,
+        sum.replayed,
+        sum.crashes,
+        begin.elapsed().as_secs_f64()
+    );
+    Ok(())
 }
 
 fn one_seed(options: &Options, seed: u64) -> Result<(), String> {

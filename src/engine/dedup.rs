@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The engine of dedup mode: a volume that stores each distinct block once.
+//!
+//! Documentation/dedup.md says what it does and why. Like the rest of the engine it decides and touches nothing.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `units` | what a number counts |
+//! | `format` | what lies on the legs, bytes to values and back |
+//! | `cache` | pages in memory |
+//! | `journal` | batches of records and images, and the ring that they are written to |
+//! | `pool` | where blocks are free |
+//! | `volume` | requests, commits, checkpoints, activation |
+//! | `event`, `action` | what goes in and out |
+//! | `settings`, `refusal`, `status` | what a volume is told, why it is not taken, what it counts |
+
+pub mod action;
+mod cache;
+pub mod event;
+pub mod format;
+mod journal;
+mod pool;
+mod refusal;
+mod settings;
+mod status;
+mod token;
+pub mod units;
+mod volume;
+
+pub use action::{Action, Activation, Failure, Io, IoKind};
+pub use event::{Content, Event, Fill, OperationId, Request, RequestId, RequestKind};
+pub use refusal::Refusal;
+pub use settings::{Settings, SettingsError};
+pub use status::{Counters, State, Status};
+pub use units::{Batch, Fingerprint, Lbn, Leg, Lsn, PageNumber, Pbn};
+pub use volume::Volume;

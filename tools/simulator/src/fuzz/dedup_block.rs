@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Decoding the blocks of a deduplicated volume.
+//!
+//! The input: one byte of which bit 0 makes the magic, the version, the kind, the place, the page and the volume right and bit 1
+//! the checksum, then the block.
+
+use super::block_of;
+use crate::dedup::samples::{blank, layout, payload, samples, Sample, LSN, OFFSET, UUID};
+use dm_spare_engine::dedup::format::journal_block::{self, Content, JournalBlock};
+use dm_spare_engine::dedup::format::{
+    checkpoint, page, Checkpoint, Invalid, Kind, Place, Record, Superblock,
+};
+use dm_spare_engine::dedup::{Leg, PageNumber};
+use dm_spare_engine::Block;
+use std::sync::OnceLock;
+
+/// Bytes that every block of a kind has in common, but for checksum and count: kind, version; part to volume.
+const FIXED: [std::ops::Range<usize>; 3] = [0..4, 8..10, 12..48];
+
+/// The samples, made once.
+static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
+
+/// Decodes any bytes as a block of this kind; what is believed must come out of the encoder again.
+///
+/// # Panics
+///
+/// If it does not.
+pub fn run(kind: Kind, data: &[u8]) {
+    let Some((flags, bytes)) = data.split_first() else {
+        return;
+    };
+    let samples = SAMPLES.get_or_init(samples);
+    let Some(sample) = samples.iter().find(|sample| sample.kind == kind) else {
+        return;
+    };
+    let mut block = blank();
+    block.0.copy_from_slice(&block_of(bytes)[..4096]);
+    if flags & 1 != 0 {
+        for range in FIXED {
+            block.0[range.clone()].copy_from_slice(&sample.block.0[range]);
+        }
+    }
+    if flags & 2 != 0 {
+        let sum = crc32c::crc32c(&block.0[8..]).to_le_bytes();
+        block.0[4..8].copy_from_slice(&sum);
+    }
+    match decode_and_encode(sample, &block) {
+        Ok(again) => {
+            let twice = decode_and_encode(sample, &again).expect("valid");
+            assert!(again.0 == twice.0, "it changes each time");
+        }
+        Err(invalid) => assert!(!invalid.to_string().is_empty()),
+    }
+}
+
+/// Samples of a kind, as inputs.
+pub fn seeds(kind: Kind) -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for sample in samples().iter().filter(|sample| sample.kind == kind) {
+        for flags in [0, 3] {
+            let mut seed = vec![flags];
+            seed.extend_from_slice(&sample.block.0);
+            seeds.push(seed);
+        }
+    }
+    seeds
+}
+
+/// Decodes a block that is where a sample was, and encodes what it says.
+///
+/// # Errors
+///
+/// What is wrong with the block.
+///
+/// # Panics
+///
+/// If what it says cannot be used as it is meant.
+pub fn decode_and_encode(sample: &Sample, block: &Block) -> Result<Box<Block>, Invalid> {
+    let checksum = crc32c::crc32c;
+    let layout = layout();
+    let place = Place {
+        address: sample.address,
+        uuid: UUID,
+    };
+    let mut again = blank();
+    match sample.kind {
+        Kind::Superblock => {
+            let leg = if sample.name.ends_with("main") {
+                Leg::Main
+            } else {
+                Leg::Spare
+            };
+            let superblock = Superblock::decode(block, leg, checksum)?;
+            superblock.encode(leg, &mut again, checksum);
+        }
+        Kind::Checkpoint => {
+            let found =
+                Checkpoint::open(block, Leg::Main, sample.address, &layout, UUID, checksum)?;
+            for number in 0..checkpoint::ROOTS_MAXIMUM {
+                if checkpoint::root(block, PageNumber(number)) {
+                    checkpoint::set_root(&mut again, PageNumber(number));
+                }
+            }
+            found.seal(Leg::Main, UUID, &mut again, checksum);
+        }
+        Kind::Presence | Kind::Map | Kind::Pool => {
+            page::open(block, sample.page, &layout, UUID, checksum)?;
+            again.0[48..].copy_from_slice(payload(block));
+            let kind = layout.page_kind(sample.page).expect("a page");
+            page::seal(&mut again, sample.page, kind, LSN, place, checksum);
+        }
+        Kind::Records | Kind::Image => {
+            match JournalBlock::open(block, LSN, &layout, UUID, checksum)? {
+                JournalBlock::Records(records) => {
+                    let mut length = 0;
+                    let mut count = 0;
+                    for record in records {
+                        assert!(record.exists(&layout));
+                        length = journal_block::append(&mut again, length, &record).expect("room");
+                        let bytes = &payload(&again)[length - record.length()..length];
+                        assert_eq!(Record::unpack(bytes), Some(record));
+                        count += 1;
+                    }
+                    journal_block::seal(
+                        &mut again,
+                        Content::Records(count),
+                        LSN,
+                        OFFSET,
+                        place,
+                        checksum,
+                    );
+                }
+                JournalBlock::Image(number) => {
+                    again.0[48..].copy_from_slice(payload(block));
+                    journal_block::seal(
+                        &mut again,
+                        Content::Image(number),
+                        LSN,
+                        OFFSET,
+                        place,
+                        checksum,
+                    );
+                }
+            }
+        }
+    }
+    Ok(again)
+}
