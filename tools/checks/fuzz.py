@@ -8,7 +8,7 @@ import concurrent.futures
 
 from checks.stages import GUEST, PROJECT, run
 
-_BRIEF = 10
+_BRIEF = 5
 
 
 def _seconds(target):
