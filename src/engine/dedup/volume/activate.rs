@@ -34,6 +34,8 @@ pub(super) enum Phase {
     Checkpoints,
     /// The spare gets its superblock, which a crash has prevented.
     Mending,
+    /// Main makes durable what can be read of it.
+    Settling,
     /// The journal is read.
     Replay,
     /// Presence pages are read.
@@ -141,10 +143,14 @@ impl Volume {
             Phase::Mending => {
                 self.journal.give_back(buffer);
                 match result {
-                    Ok(()) => self.loader.phase = Phase::Replay,
+                    Ok(()) => self.settle(out),
                     Err(_) => self.refuse(Refusal::Io(Leg::Spare)),
                 }
             }
+            Phase::Settling => match result {
+                Ok(()) => self.loader.phase = Phase::Replay,
+                Err(_) => self.refuse(Refusal::Io(Leg::Main)),
+            },
             Phase::Replay => self.replay_read(index, result, buffer),
             _ => self.journal.give_back(buffer),
         }
@@ -311,13 +317,26 @@ impl Volume {
         let ring = self.target.layout.geometry.journal_blocks;
         self.loader.replay.begin(newest.redo, ring);
         if !self.loader.spare_is_blank {
-            self.loader.phase = Phase::Replay;
+            self.settle(out);
         } else if newest.number > 1 {
             self.refuse(Refusal::Blank(Leg::Spare));
         } else {
             self.loader.phase = Phase::Mending;
             self.write_superblock(Leg::Spare, out);
         }
+    }
+
+    /// Flushes main before the journal is read. A machine that was reset leaves its drives with what they had in their
+    /// caches: the end of the journal can be read, and may still be lost when the power fails, but the pages that
+    /// replay writes must not outlive it.
+    fn settle(&mut self, out: Out<'_>) {
+        self.loader.phase = Phase::Settling;
+        self.loader.in_flight += 1;
+        out(Action::Io(Io {
+            token: Owner::Loader(0).token(),
+            kind: IoKind::Flush { leg: Leg::Main },
+            buffer: None,
+        }));
     }
 
     /// A page that is needed to go on cannot be read.
