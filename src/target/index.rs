@@ -223,7 +223,10 @@ impl<U: IndexUser> Index<U> {
     }
 
     /// Hands in requests whose names belong to this zone; how many of the first ones were taken. The others are to be
-    /// handed in again after some answers. Each request taken is answered once, now or later. Task context.
+    /// handed in again after some answers. Each request taken is answered once, now or later.
+    ///
+    /// Context: a task that may wait, outside of any `map` and `submit_bio`: there the bios that are sent here would lie
+    /// on the task's own list, while others wait for them with the zone's mutex held.
     ///
     /// What a hook of a sparse index has made known is known in all zones when this returns.
     pub fn submit(&self, zone: u32, requests: &[Request]) -> usize {

@@ -53,7 +53,8 @@ pub struct Opened {
     pub uuid: [u8; 16],
     /// The live chapters.
     pub window: Window,
-    /// The open chapters had been saved, and were restored.
+    /// The open chapters had been saved, and were restored. What came when they were in service again is not in them if
+    /// a crash came before the next chapter was written.
     pub was_clean: bool,
     /// All chapters had to be replayed.
     pub rebuilt: bool,

@@ -4,9 +4,10 @@
 //!
 //! A zone has its own share of the volume index, its own open chapter, and its own page cache; it shares nothing that
 //! changes with other zones but the bounds of record pages. Whoever drives it holds it exclusively. Requests come in
-//! batches, so that the memory that they need is on its way while earlier ones are worked on. None of them allocates.
+//! batches, so that the memory that they need is on its way while earlier ones are worked on. None of them allocates,
+//! but one that fills a chapter, or is the first of a segment: then memory is asked for with the zone's `flags`.
 //!
-//! Context: any that may spin; [`Zone::background`] and [`Zone::handle`] may also sleep if `flags` may.
+//! Context: any that may do what the zone's `flags` allow.
 
 mod close;
 mod pages;
