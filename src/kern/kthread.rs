@@ -29,15 +29,18 @@ impl StopSignal {
         unsafe { c::kthread_should_stop() }
     }
 
-    /// Sleeps for about `milliseconds`, less if the thread is to stop.
+    /// Sleeps for about `milliseconds`, less if the thread is asked to stop meanwhile. If it is asked just when it goes
+    /// to sleep it may sleep them all, so they should be few: whoever stops the thread waits for it.
+    ///
+    /// Context: the thread itself, which may hold nothing that forbids sleeping.
     pub fn sleep(&self, milliseconds: u32) {
         // SAFETY: a pure conversion.
         let jiffies = unsafe { c::__msecs_to_jiffies(milliseconds) };
         if self.should_stop() {
             return;
         }
-        // SAFETY: task context, and no lock is held that a thread's closure
-        // could not also hold across a sleep of its own.
+        // SAFETY: runs in the thread that `Thread::spawn` started, which is a task and
+        // not the idle one; the state that it sleeps in is set by the function itself.
         unsafe { c::schedule_timeout_interruptible(jiffies as c_long) };
     }
 }

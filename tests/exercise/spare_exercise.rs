@@ -304,6 +304,11 @@ impl Target for Exercise {
             Some(word) => Some(parse_number("logical block size", word, 512..=4096)? as u32),
             None => None,
         };
+        if let Some(bytes) = logical_block_size.filter(|bytes| !bytes.is_power_of_two()) {
+            return Err(ConstructError::invalid(fmt!(
+                "the logical block size is {bytes}, expected a power of two"
+            )));
+        }
         arguments.finish()?;
         context.set_max_io_length(LONGEST_BIO_SECTORS)?;
         context.set_flush_bios(1);
