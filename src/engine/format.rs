@@ -2,10 +2,12 @@
 
 //! The on-disk format: pure functions between bytes and validated values.
 //!
-//! Every metadata block begins with a [`Header`] that says what and where it is. All numbers are little-endian.
+//! Every metadata block of remap mode begins with a [`Header`] that says what and where it is, every one of dedup mode
+//! and of an index with a [`BlockHeader`](block_header::BlockHeader). All numbers are little-endian.
 //! Nothing here performs I/O, so offline tools can use it as it stands. Documentation/format.md is the same in
 //! prose.
 
+pub mod block_header;
 pub(super) mod bytes;
 pub mod header;
 pub mod layout;

@@ -46,7 +46,7 @@ impl Lsn {
     /// The first one of a volume.
     pub const FIRST: Self = Self(1);
     /// Numbers are below this, so that no sum of a few of them overflows.
-    pub const LIMIT: u64 = 1 << 62;
+    pub const LIMIT: u64 = crate::engine::format::block_header::SEQUENCE_LIMIT;
 
     /// The one so many blocks behind.
     pub fn after(self, blocks: u64) -> Self {

@@ -10,6 +10,7 @@ pub mod dedup_volume;
 pub mod index_block;
 pub mod loader;
 mod patch;
+mod sample_block;
 pub mod segment_image;
 pub mod superblock;
 pub mod table_block;
@@ -64,6 +65,7 @@ mod tests {
     };
     use crate::rng::Rng;
     use dm_spare_engine::dedup;
+    use dm_spare_engine::format::block_header::BlockKind;
     use dm_spare_engine::index::format::Kind;
 
     /// Runs every seed, and each with some bytes changed so often.
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn index_blocks() {
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             let seeds = index_block::seeds(kind);
             assert!(!seeds.is_empty());
             seeds_and_neighbours(seeds, |data| index_block::run(kind, data), 200);
@@ -110,7 +112,7 @@ mod tests {
 
     #[test]
     fn dedup_blocks() {
-        for kind in dedup::format::Kind::ALL {
+        for kind in dedup::format::Kind::ALL.iter().copied() {
             let seeds = dedup_block::seeds(kind);
             assert!(!seeds.is_empty());
             seeds_and_neighbours(seeds, |data| dedup_block::run(kind, data), 200);

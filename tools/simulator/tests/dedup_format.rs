@@ -9,6 +9,7 @@ use dm_spare_engine::dedup::format::{
     Superblock,
 };
 use dm_spare_engine::dedup::{Leg, Lsn, PageNumber, Pbn};
+use dm_spare_engine::format::block_header::BlockKind;
 use dm_spare_engine::Block;
 use dm_spare_simulator::dedup::samples::{
     self, blank, fingerprint, layout, records, samples, Sample, CHECKPOINT, LSN, OFFSET, UUID,
@@ -152,7 +153,7 @@ fn blocks_of_other_places_volumes_and_times_are_not_believed() {
 
 #[test]
 fn every_kind_has_a_sample() {
-    for kind in Kind::ALL {
+    for kind in Kind::ALL.iter().copied() {
         assert!(samples().iter().any(|sample| sample.kind == kind));
     }
 }

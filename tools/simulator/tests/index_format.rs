@@ -2,6 +2,7 @@
 
 //! The index on the disk: what an earlier build wrote is read, and nothing else is believed.
 
+use dm_spare_engine::format::block_header::BlockKind;
 use dm_spare_engine::index::format::{
     filter_page, ChapterPart, FilterPage, Header, ImageBlock, Invalid, Kind, Place, RecordPage,
     SaveHeader, SavedPage, Superblock,
@@ -215,7 +216,7 @@ fn a_block_from_elsewhere_is_noticed() {
             ..place
         };
         assert_eq!(open(&sample, sample.kind, &foreign), Some(Invalid::Foreign));
-        for kind in Kind::ALL {
+        for kind in Kind::ALL.iter().copied() {
             let code = sample.block.0[8];
             let expected = (kind != sample.kind).then_some(Invalid::Kind(code));
             assert_eq!(open(&sample, kind, &place), expected);

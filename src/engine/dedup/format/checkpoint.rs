@@ -66,7 +66,7 @@ impl Checkpoint {
                 address: Layout::checkpoint_address(self.number),
                 uuid,
             },
-            lsn: Lsn(self.number),
+            sequence: self.number,
             // CAST: 0 or 1.
             part: leg.index() as u32,
             count: 0,
@@ -90,7 +90,7 @@ impl Checkpoint {
         let place = Place { address, uuid };
         let header = Header::open(&block.0, Kind::Checkpoint, &place, checksum)?;
         let checkpoint = Self {
-            number: header.lsn.0,
+            number: header.sequence,
             redo: Lsn(get_u64(&block.0, REDO)),
             used_blocks: get_u64(&block.0, USED),
             clean: get_u8(&block.0, FLAGS) & FLAG_CLEAN != 0,

@@ -62,7 +62,7 @@ pub fn seal(
     let header = Header {
         kind,
         place,
-        lsn,
+        sequence: lsn.0,
         part,
         count,
     };
@@ -95,7 +95,7 @@ pub fn first_of_batch(
         Kind::Image => header.count.into(),
         _ => return None,
     };
-    let is_meant = header.place.uuid == uuid && header.lsn == lsn;
+    let is_meant = header.place.uuid == uuid && header.sequence == lsn.0;
     let first = lsn.0.checked_sub(offset.into())?;
     is_meant.then_some(Lsn(first))
 }
@@ -119,8 +119,8 @@ impl<'a> JournalBlock<'a> {
         if header.place.uuid != uuid {
             return Err(Invalid::Foreign);
         }
-        if header.lsn != lsn {
-            return Err(Invalid::Sequence(header.lsn.0));
+        if header.sequence != lsn.0 {
+            return Err(Invalid::Sequence(header.sequence));
         }
         match header.kind {
             Kind::Records => {

@@ -32,7 +32,7 @@ pub fn seal(
     let header = Header {
         kind: kind.block_kind(),
         place,
-        lsn,
+        sequence: lsn.0,
         part: page.0,
         count: 0,
     };

@@ -7,7 +7,7 @@
 use super::header::{Header, Invalid, Kind, Place};
 use super::layout::{Geometry, Layout, SUPERBLOCK};
 use crate::engine::block::Block;
-use crate::engine::dedup::units::{Leg, Lsn};
+use crate::engine::dedup::units::Leg;
 use crate::engine::format::bytes::{get_u64, get_u8, get_uuid, put};
 use crate::engine::format::Checksum;
 
@@ -93,7 +93,7 @@ impl Superblock {
                 address: SUPERBLOCK,
                 uuid: self.uuid,
             },
-            lsn: Lsn(0),
+            sequence: 0,
             // CAST: 0 or 1.
             part: leg.index() as u32,
             count: 0,
@@ -108,10 +108,7 @@ impl Superblock {
     /// What is wrong with it; a geometry from which another layout follows here than is recorded is wrong.
     pub fn decode(block: &Block, leg: Leg, checksum: Checksum) -> Result<Self, Invalid> {
         let bytes = &block.0[..];
-        let header = Header::open_any(bytes, SUPERBLOCK, checksum)?;
-        if header.kind != Kind::Superblock {
-            return Err(Invalid::Field("kind"));
-        }
+        let header = Header::open_kind(bytes, Kind::Superblock, SUPERBLOCK, checksum)?;
         // CAST: 0 or 1.
         if header.part != leg.index() as u32 {
             return Err(Invalid::Field("leg"));

@@ -70,9 +70,9 @@ impl Superblock {
     ///
     /// # Errors
     ///
-    /// As [`Header::open_any`].
+    /// As [`Header::open_kind`].
     pub fn decode(bytes: &[u8], address: u64, checksum: Checksum) -> Result<Self, Invalid> {
-        let header = Header::open_any(bytes, Kind::Superblock, address, checksum)?;
+        let header = Header::open_kind(bytes, Kind::Superblock, address, checksum)?;
         let parameters = Parameters {
             pages: get_u32(bytes, HEADER_BYTES),
             dense_chapters: get_u32(bytes, 52),

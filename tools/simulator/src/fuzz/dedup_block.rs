@@ -2,10 +2,9 @@
 
 //! Decoding the blocks of a deduplicated volume.
 //!
-//! The input: one byte of which bit 0 makes the magic, the version, the kind, the place, the page and the volume right and bit 1
-//! the checksum, then the block.
+//! The input is that of `sample_block`; bit 0 makes all of the header right but the checksum and the count.
 
-use super::block_of;
+use super::sample_block;
 use crate::dedup::samples::{blank, layout, payload, samples, Sample, LSN, OFFSET, UUID};
 use dm_spare_engine::dedup::format::journal_block::{self, Content, JournalBlock};
 use dm_spare_engine::dedup::format::{
@@ -15,8 +14,8 @@ use dm_spare_engine::dedup::{Leg, PageNumber};
 use dm_spare_engine::Block;
 use std::sync::OnceLock;
 
-/// Bytes that every block of a kind has in common, but for checksum and count: kind, version; part to volume.
-const FIXED: [std::ops::Range<usize>; 3] = [0..4, 8..10, 12..48];
+/// Bytes of the magic, of kind and version, from the part to the volume.
+const COMMON: [std::ops::Range<usize>; 3] = [0..4, 8..10, 12..48];
 
 /// The samples, made once.
 static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
@@ -27,44 +26,21 @@ static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
 ///
 /// If it does not.
 pub fn run(kind: Kind, data: &[u8]) {
-    let Some((flags, bytes)) = data.split_first() else {
-        return;
-    };
     let samples = SAMPLES.get_or_init(samples);
-    let Some(sample) = samples.iter().find(|sample| sample.kind == kind) else {
-        return;
-    };
-    let mut block = blank();
-    block.0.copy_from_slice(&block_of(bytes)[..4096]);
-    if flags & 1 != 0 {
-        for range in FIXED {
-            block.0[range.clone()].copy_from_slice(&sample.block.0[range]);
-        }
-    }
-    if flags & 2 != 0 {
-        let sum = crc32c::crc32c(&block.0[8..]).to_le_bytes();
-        block.0[4..8].copy_from_slice(&sum);
-    }
-    match decode_and_encode(sample, &block) {
-        Ok(again) => {
-            let twice = decode_and_encode(sample, &again).expect("valid");
-            assert!(again.0 == twice.0, "it changes each time");
-        }
-        Err(invalid) => assert!(!invalid.to_string().is_empty()),
+    if let Some(sample) = samples.iter().find(|sample| sample.kind == kind) {
+        sample_block::run(&sample.block, &COMMON, data, |bytes| {
+            let mut block = blank();
+            block.0.copy_from_slice(&bytes[..4096]);
+            decode_and_encode(sample, &block)
+        });
     }
 }
 
 /// Samples of a kind, as inputs.
 pub fn seeds(kind: Kind) -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
-    for sample in samples().iter().filter(|sample| sample.kind == kind) {
-        for flags in [0, 3] {
-            let mut seed = vec![flags];
-            seed.extend_from_slice(&sample.block.0);
-            seeds.push(seed);
-        }
-    }
-    seeds
+    let samples = samples();
+    let wanted = samples.iter().filter(|sample| sample.kind == kind);
+    sample_block::seeds(wanted.map(|sample| &*sample.block))
 }
 
 /// Decodes a block that is where a sample was, and encodes what it says.

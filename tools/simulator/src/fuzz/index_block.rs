@@ -2,13 +2,11 @@
 
 //! Decoding blocks of an index, of every kind.
 //!
-//! The input: one byte of which bit 0 makes the magic, the version, the kind, the place and the index right and bit 1
-//! the checksum, then the block.
+//! The input is that of `sample_block`; bit 0 makes the magic, the version, the kind, the place and the index right.
 
-use super::block_of;
+use super::sample_block;
 use crate::index_samples::{self, samples, Sample, UUID};
 use dm_spare_engine::index::format::chapter_part::BOUNDS_PER_PART;
-use dm_spare_engine::index::format::header::{MAGIC, VERSION};
 use dm_spare_engine::index::format::{
     filter_page, image_block, record_page, saved_page, ChapterPart, FilterPage, Header, ImageBlock,
     Invalid, Kind, Place, RecordPage, SaveHeader, SavedPage, Superblock,
@@ -17,12 +15,8 @@ use dm_spare_engine::index::{Chapter, Geometry, Image, Layout, Name, Page};
 use dm_spare_engine::Block;
 use std::sync::OnceLock;
 
-/// Bytes that tell kind and version.
-const KIND: std::ops::Range<usize> = 8..10;
-/// Bytes that tell where the block belongs.
-const ADDRESS: std::ops::Range<usize> = 16..24;
-/// Bytes that tell which index it belongs to.
-const INDEX: std::ops::Range<usize> = 32..48;
+/// Bytes of the magic, of kind and version, of the place, of the index.
+const COMMON: [std::ops::Range<usize>; 4] = [0..4, 8..10, 16..24, 32..48];
 
 /// The samples, made once.
 static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
@@ -33,45 +27,19 @@ static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
 ///
 /// If it does not.
 pub fn run(kind: Kind, data: &[u8]) {
-    let Some((flags, bytes)) = data.split_first() else {
-        return;
-    };
     let samples = SAMPLES.get_or_init(samples);
-    let Some(sample) = samples.iter().find(|sample| sample.kind == kind) else {
-        return;
-    };
-    let mut block = block_of(bytes);
-    if flags & 1 != 0 {
-        block[..4].copy_from_slice(&MAGIC);
-        block[KIND].copy_from_slice(&sample.block.0[KIND]);
-        block[ADDRESS].copy_from_slice(&sample.address.to_le_bytes());
-        block[INDEX].copy_from_slice(&UUID);
-    }
-    if flags & 2 != 0 {
-        let sum = crc32c::crc32c(&block[8..]).to_le_bytes();
-        block[4..8].copy_from_slice(&sum);
-    }
-    match decode_and_encode(kind, &block, sample.address) {
-        Ok(again) => {
-            assert_eq!(block[KIND][1], VERSION);
-            let twice = decode_and_encode(kind, &again.0, sample.address).expect("valid");
-            assert!(again.0 == twice.0, "it changes each time");
-        }
-        Err(invalid) => assert!(!invalid.to_string().is_empty()),
+    if let Some(sample) = samples.iter().find(|sample| sample.kind == kind) {
+        sample_block::run(&sample.block, &COMMON, data, |bytes| {
+            decode_and_encode(kind, bytes, sample.address)
+        });
     }
 }
 
 /// Samples of a kind, as inputs.
 pub fn seeds(kind: Kind) -> Vec<Vec<u8>> {
-    let mut seeds = Vec::new();
-    for sample in samples().iter().filter(|sample| sample.kind == kind) {
-        for flags in [0, 3] {
-            let mut seed = vec![flags];
-            seed.extend_from_slice(&sample.block.0);
-            seeds.push(seed);
-        }
-    }
-    seeds
+    let samples = samples();
+    let wanted = samples.iter().filter(|sample| sample.kind == kind);
+    sample_block::seeds(wanted.map(|sample| &*sample.block))
 }
 
 /// Decodes a block of the samples' index, uses what it says, and encodes that.
