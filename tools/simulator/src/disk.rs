@@ -251,6 +251,21 @@ impl Disk {
         list
     }
 
+    /// The disk after a reset of the machine that it did not notice: what was on its way has come into its cache, and can
+    /// be read, and a later crash may still lose it.
+    pub fn reset(&self) -> Self {
+        let mut disk = self.clone();
+        for (at, values) in &mut disk.volatile {
+            for value in values.iter_mut().filter(|value| value.done.is_none()) {
+                disk.clock += 1;
+                value.done = Some(disk.clock);
+                disk.current[*at as usize] = value.value.clone();
+                disk.unreadable.remove(at);
+            }
+        }
+        disk
+    }
+
     /// The disk after a crash that left these sectors as given and all others durable.
     pub fn crashed(&self, decided: &[(u64, Sector)]) -> Self {
         let mut durable = self.durable.clone();

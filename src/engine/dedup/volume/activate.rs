@@ -330,6 +330,10 @@ impl Volume {
     /// caches: the end of the journal can be read, and may still be lost when the power fails, but the pages that
     /// replay writes must not outlive it.
     fn settle(&mut self, out: Out<'_>) {
+        if seeded!("dedup_no_flush_before_replay") {
+            self.loader.phase = Phase::Replay;
+            return;
+        }
         self.loader.phase = Phase::Settling;
         self.loader.in_flight += 1;
         out(Action::Io(Io {

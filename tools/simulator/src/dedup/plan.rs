@@ -161,15 +161,27 @@ impl Plan {
     }
 
     fn crash(&mut self) -> Result<(), String> {
-        self.world = self.world.crash(&mut self.random);
+        self.world = if self.random.one_in(3) {
+            self.world.reset()
+        } else {
+            self.world.crash(&mut self.random)
+        };
         while self.crashes_twice && self.random.one_in(2) {
             self.world.activate();
-            for _ in 0..self.random.below(60) {
+            // Replay reads the journal block by block, and writes pages only then.
+            let most = [60, 300][self.random.below(2)];
+            for _ in 0..self.random.below(most) {
                 self.world.deliver(&mut self.random)?;
             }
             self.world = self.world.crash(&mut self.random);
         }
-        if self.random.one_in(4) {
+        // What rots is what the disks hold, so nothing may be left in their caches.
+        let is_settled = self
+            .world
+            .disks
+            .iter()
+            .all(|disk| disk.undecided().is_empty());
+        if is_settled && self.random.one_in(4) {
             rot::checkpoints(&mut self.world, &mut self.random)?;
             rot::journal(&self.world, &mut self.random)?;
         }

@@ -280,7 +280,12 @@ impl World {
         self.begun_anew(disks)
     }
 
-    /// The same, with the durable state (`newest` is false) or everything that was ever written.
+    /// The machine is reset, and the disks keep what is in their caches.
+    pub fn reset(&self) -> Self {
+        self.begun_anew([0, 1].map(|leg| Disk::reset(&self.disks[leg])))
+    }
+
+    /// As `crash`, with the durable state (`newest` is false) or everything that was ever written.
     pub fn crash_plainly(&self, newest: bool) -> Self {
         let disks = [0, 1].map(|leg| {
             let disk: &Disk = &self.disks[leg];
