@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Device-mapper's ioctls, without a process for each: what `cycle` and `fail-nth` use.
+"""Device-mapper's ioctls, without a process for each: for `cycle`, `fail-nth` and the runner.
 
-Every function returns None, or the name of the error. Names of mapped devices
+Every function but `names` returns None, or the name of the error. Names of mapped devices
 are those of dmsetup; no nodes are made.
 """
 
@@ -10,10 +10,13 @@ import fcntl
 import os
 import struct
 
-_CREATE, _REMOVE, _SUSPEND, _LOAD, _CLEAR = 3, 4, 6, 9, 10
+_LIST, _CREATE, _REMOVE, _SUSPEND, _LOAD, _CLEAR = 2, 3, 4, 6, 9, 10
 _HEAD = struct.Struct("<3I7IQ128s129s7x")
 _TARGET = struct.Struct("<QQiI16s")
+# Of an entry of the list of devices: device number, distance to the next entry; the name follows.
+_ENTRY = struct.Struct("<QI")
 _SIZE = 4096
+_LIST_SIZE = 1 << 16
 _SUSPEND_FLAG, _SKIP_LOCKFS_FLAG, _NOFLUSH_FLAG = 1 << 1, 1 << 10, 1 << 11
 
 
@@ -32,6 +35,22 @@ class Control:
         except OSError as error:
             return errno.errorcode[error.errno]
         return None
+
+    def names(self):
+        """The names of all mapped devices, whether they have a table or not."""
+        buffer = bytearray(_HEAD.pack(4, 0, 0, _LIST_SIZE, _HEAD.size, 0, 0, 0, 0, 0, 0, b"", b"").ljust(_LIST_SIZE, b"\0"))
+        fcntl.ioctl(self._descriptor, (3 << 30) | (_HEAD.size << 16) | (0xFD << 8) | _LIST, buffer)
+        found = set()
+        at = _HEAD.unpack_from(buffer)[4]
+        step = 1
+        while step:
+            number, step = _ENTRY.unpack_from(buffer, at)
+            if number == 0:
+                break
+            begin = at + _ENTRY.size
+            found.add(buffer[begin : buffer.index(0, begin)].decode())
+            at += step
+        return found
 
     def create(self, name):
         return self._request(_CREATE, name)

@@ -12,6 +12,8 @@ import pathlib
 import re
 import subprocess
 
+import leftovers
+
 LEGS, TARGET = "anchor-of-legs", "anchor-of-target"
 DISKS = ("anchormain", "anchorspare")
 FOLDER = pathlib.Path("/sys/kernel/config/nullb")
@@ -64,7 +66,7 @@ def load(name, table):
 
 
 def exists(name):
-    return quiet("dmsetup", "info", name) == 0
+    return name in leftovers.mapped_devices()
 
 
 def quiet(*words):

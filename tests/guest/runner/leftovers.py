@@ -3,13 +3,21 @@
 
 import pathlib
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "blktests" / "spare"))
+
+import dmcontrol  # noqa: E402
 
 
 def mapped_devices():
     """Names of all device-mapper devices."""
-    listing = subprocess.run(["dmsetup", "ls"], capture_output=True, text=True, check=False)
-    return {line.split()[0] for line in listing.stdout.splitlines() if "(" in line}
+    try:
+        return dmcontrol.Control().names()
+    except FileNotFoundError:
+        # Device-mapper is not loaded yet.
+        return set()
 
 
 def threads():

@@ -1,22 +1,11 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Writes and recognises self-describing sectors.
-
-    pattern write DEVICE START COUNT GENERATION [--chunk SECTORS] [--sync] [--zero]
-    pattern map   DEVICE START COUNT [--chunk SECTORS]
-    pattern read  DEVICE START COUNT [--chunk SECTORS]
-    pattern sum   DEVICE
+"""Self-describing sectors, for programs that run long: tools/pattern is the one for commands.
 
 Each sector says 16 times where it belongs and which generation of data it is,
 with a checksum, so a reader can tell old data from new, a torn sector from a
-whole one, and data of another place. `map` prints one line per run of alike
-sectors: `START+COUNT generation N`, `zeros`, `unreadable`, `torn`, `belongs to N`.
-All I/O is direct. `write` and `read` print each request that failed, with the
-name of the error, and then exit with 1.
+whole one, and data of another place. All I/O is direct.
 """
 
-# hashlib takes longer to import than the sum takes.
-import _blake2
 import errno
 import fcntl
 import mmap
@@ -113,85 +102,3 @@ def read_states(device, start, count, chunk):
                 yield number, state
             else:
                 yield number, f"generation {generation}"
-
-
-def pieces(start, count, chunk):
-    """The requests of at most `chunk` sectors: (start, length)."""
-    for at in range(start, start + count, chunk):
-        yield at, min(chunk, start + count - at)
-
-
-def print_map(path, start, count, options):
-    device = Device(path, os.O_RDONLY)
-    begin, state = start, None
-    for number, now in read_states(device, start, count, options["chunk"]):
-        if now != state and state is not None:
-            print(f"{begin}+{number - begin} {state}")
-            begin = number
-        state = now
-    print(f"{begin}+{start + count - begin} {state}")
-    return 0
-
-
-def read(path, start, count, options):
-    device = Device(path, os.O_RDONLY)
-    failed = 0
-    for at, length in pieces(start, count, options["chunk"]):
-        view = memoryview(device.buffer)[: length * SECTOR]
-        try:
-            os.preadv(device.descriptor, [view], at * SECTOR)
-        except OSError as error:
-            print(f"read {at}+{length}: {errno.errorcode[error.errno]}")
-            failed = 1
-    return failed
-
-
-def write(path, start, count, options):
-    device = Device(path, os.O_WRONLY | (os.O_DSYNC if options["sync"] else 0))
-    failed = 0
-    for at, length in pieces(start, count, options["chunk"]):
-        if options["zero"]:
-            content = bytes(length * SECTOR)
-        else:
-            content = b"".join(
-                sector_content(number, options["generation"]) for number in range(at, at + length)
-            )
-        error = device.write(at, content)
-        if error:
-            print(f"write {at}+{length}: {error}")
-            failed = 1
-    return failed
-
-
-def print_sum(path):
-    """A digest of the whole device."""
-    device = Device(path, os.O_RDONLY)
-    digest = _blake2.blake2b(digest_size=16)
-    while True:
-        length = os.readv(device.descriptor, [device.buffer])
-        if length == 0:
-            print(digest.hexdigest())
-            return 0
-        digest.update(memoryview(device.buffer)[:length])
-
-
-def main(words):
-    """Reads the command line by hand: this program is started often, and importing costs time."""
-    actions = {"write": write, "map": print_map, "read": read}
-    if words[:1] == ["sum"] and len(words) == 2:
-        return print_sum(words[1])
-    options = {"chunk": 256, "sync": "--sync" in words, "zero": "--zero" in words}
-    words = [word for word in words if word not in ("--sync", "--zero")]
-    if "--chunk" in words:
-        at = words.index("--chunk")
-        options["chunk"] = int(words[at + 1])
-        del words[at : at + 2]
-    if len(words) != (5 if words[:1] == ["write"] else 4) or words[0] not in actions:
-        sys.exit(__doc__)
-    if words[0] == "write":
-        options["generation"] = int(words[4])
-    return actions[words[0]](words[1], int(words[2]), int(words[3]), options)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
