@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Self-describing sectors, for programs that run long: tools/pattern is the one for commands.
+"""Self-describing sectors, for programs that run long: spare-pattern (tools/pattern) is the one for commands.
 
 Each sector says 16 times where it belongs and which generation of data it is,
 with a checksum, so a reader can tell old data from new, a torn sector from a
