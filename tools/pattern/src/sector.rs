@@ -3,7 +3,7 @@
 //! A sector that says where it belongs, and which write it is of.
 //!
 //! It holds the same 32 bytes 16 times, so that a torn sector differs from a whole one: magic, the sector's number,
-//! its generation, four bytes of zeros, and CRC-32C of all that.
+//! its generation, four bytes of zeros, and CRC-32 of all that, as zlib has it.
 
 use std::fmt;
 
@@ -56,7 +56,7 @@ fn header(number: u64, generation: u64) -> [u8; HEADER_BYTES] {
     header[..8].copy_from_slice(&MAGIC);
     header[8..16].copy_from_slice(&number.to_le_bytes());
     header[16..24].copy_from_slice(&generation.to_le_bytes());
-    let check = crc32c::crc32c(&header[..CHECKED_BYTES]);
+    let check = crc32fast::hash(&header[..CHECKED_BYTES]);
     header[CHECKED_BYTES..].copy_from_slice(&check.to_le_bytes());
     header
 }
