@@ -206,7 +206,11 @@ impl Lines {
     }
 
     fn line(&mut self, line: impl Display) -> Result<(), String> {
-        writeln!(self.0, "{line}")
-            .map_err(|error| format!("standard output takes no more: {error}"))
+        match writeln!(self.0, "{line}") {
+            Ok(()) => Ok(()),
+            // Whoever reads has seen enough, as `head` has.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(format!("standard output takes no more: {error}")),
+        }
     }
 }
