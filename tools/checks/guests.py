@@ -23,20 +23,21 @@ def prepare(tally, kind):
 _PREPARING = threading.Lock()
 
 
-def stage(kind, scale, seconds, part="1/1"):
-    """The stage that runs part `part` of the guest tests at `scale` in a guest of `kind`, for at most `seconds`."""
+def stage(name, kind, scale, seconds, chosen=(), guest=()):
+    """The stage `name`: guest tests at `scale` in a guest of `kind`, for at most `seconds`; all of them, or those
+    that the options `chosen` of run-tests choose, with the options `guest` of tools/guest/run."""
 
     def run_tests(tally, output):
         with _PREPARING:
             if not prepare(tally, kind):
                 return
-        results = output / (kind if part == "1/1" else f"{kind}-{part.replace('/', '-of-')}")
+        results = output / name
         shutil.rmtree(results, ignore_errors=True)
         status, text = run(
-            output / f"{results.name}.log",
+            output / f"{name}.log",
             # The tests look for leaks themselves, as one of their results.
-            GUEST / "run", kind, "--timeout", str(seconds), "--skip-leak-scan", "--result-dir", results,
-            "--", "/project/tests/guest/run-tests", "--scale", scale, "--part", part,
+            GUEST / "run", kind, "--timeout", str(seconds), "--skip-leak-scan", "--result-dir", results, *guest,
+            "--", "/project/tests/guest/run-tests", "--scale", scale, *chosen,
         )
         failed = 0
         counted = 0

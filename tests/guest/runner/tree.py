@@ -17,6 +17,18 @@ def choose(group, wanted):
     return [number for number in numbers if number.startswith(beginnings)]
 
 
+def only(group, numbers, kind):
+    """Those with `SPARE_PARALLEL=1` (many requests at once), for "parallel"; the others, for "serial"; or all."""
+    if not kind:
+        return numbers
+    wanted = kind == "parallel"
+    return [number for number in numbers if wanted == is_parallel(group / number)]
+
+
+def is_parallel(test):
+    return re.search(r"^SPARE_PARALLEL=1$", test.read_text(), re.MULTILINE) is not None
+
+
 def part(numbers, which):
     """Part K of N of the tests, for "K/N"; a guest for each part runs them side by side."""
     found = re.fullmatch(r"([1-9]\d*)/([1-9]\d*)", which)

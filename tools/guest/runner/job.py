@@ -19,6 +19,9 @@ KERNELS = {
 }
 # Memory of a guest, in MiB, unless the caller says otherwise.
 MEMORY = {"uml-debug": 2048, "uml-plain": 3072, "qemu-debug": 2048, "qemu-stock": 1536}
+# Lockdep learns as much from one processor, and two that spin and interrupt each other cost a tenth
+# and, on a busy machine, much more; races are looked for on the two of the other guests.
+PROCESSORS = {"qemu-debug": 1}
 _UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
 
@@ -56,6 +59,7 @@ class Job:
     def __init__(self, arguments):
         self.kind = arguments.kind
         self.memory = arguments.memory or MEMORY[self.kind]
+        self.processors = arguments.processors or PROCESSORS.get(self.kind, 2)
         self.root = pathlib.Path(output_of(TOOLS / "root")[-1])
         self.cache = self.root.parent.parent
         self.kernel = pathlib.Path(output_of(TOOLS / "kernel", KERNELS[self.kind])[-1])

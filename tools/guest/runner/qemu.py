@@ -98,9 +98,7 @@ def prepare(job):
         # processor's features takes memory above them for unknown, and reports it.
         # Without AVX: programs that find it use it for every string, and it is emulated slowly.
         "-cpu", "max,la57=off,avx=off,avx2=off",
-        # Lockdep learns as much from one processor, and two that spin and interrupt each other cost a tenth
-        # and, on a busy machine, much more; races are looked for on the two of the other guests.
-        "-smp", "1" if job.kind == "qemu-debug" else "2", "-m", str(job.memory), "-display", "none", "-serial", "stdio", "-monitor", "none",
+        "-smp", str(job.processors), "-m", str(job.memory), "-display", "none", "-serial", "stdio", "-monitor", "none",
         "-no-reboot", "-nic", "none", "-kernel", str(kernel), "-initrd", str(_initial_ram(job, stock_modules)),
         # Looking for leaks costs as much as all the other checks together, and
         # User-mode Linux does it with the same tests.

@@ -8,7 +8,7 @@ def prepare(job):
     job.describe(names, "")
     job.index_modules((job.kernel / "include" / "config" / "kernel.release").read_text().strip())
     command = [
-        job.kernel / "linux", f"mem={job.memory}M", "ncpus=2", "seccomp=on",
+        job.kernel / "linux", f"mem={job.memory}M", f"ncpus={job.processors}", "seccomp=on",
         "root=/dev/root", "rootfstype=hostfs", f"rootflags={job.tree}", "ro",
         "init=/project/tools/guest/inside/first-uml",
         "con=null", "con0=fd:0,fd:1", "panic=-1", "loglevel=5",
