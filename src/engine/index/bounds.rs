@@ -119,6 +119,13 @@ impl Bounds {
         page_of(self.places(chapter), name.prefix())
     }
 
+    /// Reads what [`page`](Self::page) would read first. Calls for several names in turn overlap their cache misses.
+    pub fn touch(&self, chapter: Chapter, name: Name) -> u32 {
+        let bounds = self.places(chapter);
+        let near = bounds.get(guess(bounds, name.prefix()));
+        near.map_or(0, |bound| bound.load(Relaxed))
+    }
+
     /// Bytes of memory.
     pub fn memory_bytes(&self) -> u64 {
         let bytes = self.prefixes.len() * size_of::<u32>() + self.known.len() * size_of::<Known>();
@@ -131,6 +138,12 @@ impl Bounds {
     }
 }
 
+/// Where a prefix would be if names were spread with perfect evenness.
+fn guess(bounds: &[Atomic<u32>], prefix: u32) -> usize {
+    // CAST: the product of a number below one and the number of pages.
+    ((u64::from(prefix) * bounds.len() as u64) >> 32) as usize
+}
+
 /// The last of the ascending bounds that is not above a prefix.
 ///
 /// Names are spread evenly, so it is near the place that the prefix points to; from there the steps double.
@@ -140,8 +153,7 @@ fn page_of(bounds: &[Atomic<u32>], prefix: u32) -> Option<Page> {
             .get(index)
             .is_some_and(|bound| bound.load(Relaxed) <= prefix)
     };
-    // CAST: the product of a number below one and the number of pages.
-    let guess = ((u64::from(prefix) * bounds.len() as u64) >> 32) as usize;
+    let guess = guess(bounds, prefix);
     let (mut start, mut end) = (guess, guess);
     let mut step = 1;
     // The first bound that is above lies in `start..=end` in the end.

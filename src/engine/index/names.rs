@@ -33,6 +33,8 @@ pub(super) struct Names {
     segments: Range<u32>,
     /// No segment before this one is missing.
     complete_to: u32,
+    /// Another one after every change of what [`candidates`](Self::candidates) may answer.
+    version: u64,
     /// The bytes of one image.
     image: KVVec<u8>,
 }
@@ -74,6 +76,7 @@ impl Names {
             hooks,
             dense_chapters: geometry.parameters.dense_chapters.into(),
             complete_to: segments.start,
+            version: 0,
             segments,
             image: KVVec::from_elem(0, bytes, flags)?,
         })
@@ -89,6 +92,7 @@ impl Names {
 
     #[inline]
     fn of_mut(&mut self, name: Name) -> &mut VolumeIndex {
+        self.version += 1;
         match &mut self.hooks {
             Some(hooks) if name.is_hook() => hooks,
             _ => &mut self.plain,
@@ -124,6 +128,15 @@ impl Names {
         self.of(name).candidates(name.key)
     }
 
+    /// Which state of the volume index this is: while it stays the same, so do candidates.
+    #[inline]
+    pub(super) fn version(&self) -> u64 {
+        if seeded!("index_version_ignored") {
+            return 0;
+        }
+        self.version
+    }
+
     /// Forgets that a chapter may hold a name.
     pub(super) fn remove(&mut self, name: Name, chapter: Chapter) {
         self.of_mut(name).remove(name.key, chapter);
@@ -137,6 +150,7 @@ impl Names {
 
     /// Moves the window of chapters.
     pub(super) fn set_window(&mut self, window: Window) {
+        self.version += 1;
         let Some(hooks) = &mut self.hooks else {
             return self.plain.set_window(window);
         };
@@ -150,6 +164,7 @@ impl Names {
 
     /// Makes room for the records of one more chapter.
     pub(super) fn prepare(&mut self, records: u64, flags: Flags) -> Result<(), AllocError> {
+        self.version += 1;
         match &mut self.hooks {
             Some(hooks) => {
                 hooks.prepare(records / 32, flags)?;
@@ -169,6 +184,7 @@ impl Names {
         from: usize,
         steps: usize,
     ) -> (u64, Option<usize>) {
+        self.version += 1;
         let mut next = None;
         let mut taken = 0;
         let mut has_deleted = false;
@@ -231,6 +247,7 @@ impl Names {
         tail: &TailOfNames,
         flags: Flags,
     ) -> Result<Loaded, AllocError> {
+        self.version += 1;
         // A segment counts as here when that of the plain names is.
         if let Some(hooks) = &mut self.hooks {
             hooks.make_empty(segment, &tail.hooks, flags)?;
@@ -295,6 +312,7 @@ impl Names {
         tail: &TailOfNames,
         flags: Flags,
     ) -> Result<bool, AllocError> {
+        self.version += 1;
         let Some((mark, used)) = self.gather(place, memory) else {
             return Ok(false);
         };

@@ -7,7 +7,7 @@ mod frozen;
 mod key_range;
 
 pub use entry::Entry;
-pub use frozen::FrozenChapter;
+pub use frozen::{FrozenChapter, Position};
 pub use key_range::KeyRange;
 
 pub(super) use entry::Slot;
@@ -72,6 +72,16 @@ impl OpenChapter {
         self.table.find(name)
     }
 
+    /// Where a name is, or would be.
+    pub fn locate(&self, name: Name) -> Position {
+        self.table.position(name)
+    }
+
+    /// What is known about the name at a position, deleted or not.
+    pub fn at(&self, position: Position) -> Option<Entry> {
+        self.table.at(position)
+    }
+
     /// Reads what [`find`](Self::find) would read first. Calls for several names in turn overlap their cache misses.
     pub fn touch(&self, name: Name) -> u64 {
         self.table.touch(name)
@@ -104,14 +114,24 @@ impl OpenChapter {
     ///
     /// The chapter is full or crowded; it was not changed.
     pub fn store(&mut self, entry: Entry) -> Result<usize, Refused> {
-        match self.table.position(entry.name) {
-            frozen::Position::Found(index) => {
-                let known = self.table.find(entry.name);
+        self.store_at(self.locate(entry.name), entry)
+    }
+
+    /// The same with the position of the name, which must be as [`locate`](Self::locate) would find it now.
+    ///
+    /// # Errors
+    ///
+    /// As [`store`](Self::store).
+    pub fn store_at(&mut self, position: Position, entry: Entry) -> Result<usize, Refused> {
+        debug_assert_eq!(position, self.locate(entry.name));
+        match position {
+            Position::Found(index) => {
+                let known = self.table.at(position);
                 let replaces = known.and_then(|known| known.replaces).or(entry.replaces);
                 self.table.replace(index, &Entry { replaces, ..entry });
             }
-            frozen::Position::Missing(_) if self.remaining() == 0 => return Err(Refused::Full),
-            frozen::Position::Missing(index) => {
+            Position::Missing(_) if self.remaining() == 0 => return Err(Refused::Full),
+            Position::Missing(index) => {
                 if !self.table.insert(index, &entry) {
                     return Err(Refused::Crowded);
                 }
@@ -123,7 +143,7 @@ impl OpenChapter {
 
     /// Marks a name as deleted; the entry as it was, if there was one that was not deleted yet. It keeps its room.
     pub fn delete(&mut self, name: Name) -> Option<Entry> {
-        let frozen::Position::Found(index) = self.table.position(name) else {
+        let Position::Found(index) = self.table.position(name) else {
             return None;
         };
         let known = self.table.find(name).filter(|known| !known.deleted)?;

@@ -127,6 +127,17 @@ impl PageCache {
         }
     }
 
+    /// Whether a page is in a slot, as when it was found there.
+    pub(super) fn is_at(&mut self, index: usize, key: PageKey) -> bool {
+        match self.slots.get_mut(index) {
+            Some(slot) if slot.state == State::Cached && slot.key == key => {
+                slot.uses = slot.uses.saturating_add(1);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The content of a cached page.
     pub(super) fn page(&self, index: usize) -> Option<&Block> {
         self.slots.get(index)?.memory.as_ref()?.blocks().first()

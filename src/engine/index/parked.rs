@@ -17,6 +17,8 @@ pub(super) struct Attempt {
     pub(super) request: Request,
     /// The lower halves of closed chapters known not to hold the name, whatever else changes; zeros are free places.
     ruled_out: [u32; RULED_OUT_MAXIMUM],
+    /// The version of the volume index that the request was parked with.
+    pub(super) version: u64,
 }
 
 impl Attempt {
@@ -24,6 +26,7 @@ impl Attempt {
         Self {
             request,
             ruled_out: [0; RULED_OUT_MAXIMUM],
+            version: 0,
         }
     }
 

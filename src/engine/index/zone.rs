@@ -9,6 +9,7 @@
 //!
 //! Context: any that may do what the zone's `flags` allow.
 
+mod ahead;
 mod close;
 mod pages;
 mod replay;
@@ -34,9 +35,11 @@ use super::request::{Answer, Request, Unavailable};
 use super::sparse_cache::SparseCache;
 use super::statistics::Statistics;
 use super::units::{Chapter, Image, Segment, Window};
+use super::volume_index::Candidates;
 use super::zones::Zones;
 use crate::engine::event::{ErrorClass, Token};
 use crate::engine::format::Checksum;
+use ahead::Known;
 use close::Closing;
 use core::ops::Range;
 use kernel::alloc::{AllocError, Flags, KVec};
@@ -167,6 +170,9 @@ pub struct Zone {
     /// Images that the keeper waits for.
     wanted: KVec<(Image, Extent)>,
     statistics: Statistics,
+    /// What the volume index said of the requests that are being taken.
+    ahead: KVec<Candidates>,
+    /// Words that were read for the sake of reading; keeps the reads from being left out.
     touched: u64,
 }
 
@@ -221,6 +227,7 @@ impl Zone {
             resumes_serving: false,
             wanted: KVec::with_capacity(IMAGES, flags)?,
             statistics: Statistics::default(),
+            ahead: KVec::from_elem(Candidates::NONE, ahead::REQUESTS, flags)?,
             touched: 0,
             geometry,
         })
@@ -237,16 +244,13 @@ impl Zone {
             }
             return taken;
         }
-        // The loads do not depend on each other, so the memory answers them all at once.
-        for request in requests {
-            let open = self.open.touch(request.name);
-            self.touched = self
-                .touched
-                .wrapping_add(open ^ self.names.touch(request.name));
-        }
-        for request in requests {
-            self.run(Attempt::new(*request), out);
-            self.run_ready(out);
+        for requests in requests.chunks(ahead::REQUESTS) {
+            let version = self.look_ahead(requests);
+            for (index, request) in requests.iter().enumerate() {
+                let known = self.known(index, version);
+                self.run(Attempt::new(*request), known, out);
+                self.run_ready(out);
+            }
         }
         taken
     }
@@ -370,7 +374,7 @@ impl Zone {
     /// Lets requests go on whose obstacle is gone.
     fn run_ready(&mut self, out: &mut impl FnMut(ZoneAction)) {
         while let Some(attempt) = self.parked.take(&mut self.ready) {
-            self.run(attempt, out);
+            self.run(attempt, Known::Nothing, out);
         }
     }
 }

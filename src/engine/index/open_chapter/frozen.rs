@@ -39,8 +39,9 @@ pub(super) fn table_bytes(capacity: u64) -> u64 {
     places(capacity) as u64 * size_of::<Slot>() as u64
 }
 
-/// Where a name is or would be.
-pub(super) enum Position {
+/// Where a name is or would be, for as long as the table does not change.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Position {
     /// There is an entry.
     Found(usize),
     /// There is none; it belongs here.
@@ -83,7 +84,12 @@ impl FrozenChapter {
 
     /// What is known about a name, deleted or not.
     pub fn find(&self, name: Name) -> Option<Entry> {
-        match self.position(name) {
+        self.at(self.position(name))
+    }
+
+    /// The entry at a position.
+    pub(super) fn at(&self, position: Position) -> Option<Entry> {
+        match position {
             Position::Found(index) => self.slots.get(index)?.entry(),
             Position::Missing(_) => None,
         }

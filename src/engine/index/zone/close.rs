@@ -6,6 +6,7 @@ use super::{State, Zone};
 use crate::engine::index::action::ZoneAction;
 use crate::engine::index::message::ToKeeper;
 use crate::engine::index::open_chapter::FrozenChapter;
+use crate::engine::index::record::Name;
 use crate::engine::index::units::{Chapter, Window};
 use kernel::sync::Arc;
 
@@ -158,6 +159,11 @@ impl Zone {
 }
 
 impl Closing {
+    /// Reads what a search of the share would read first.
+    pub(super) fn touch(&self, name: Name) -> u64 {
+        self.share.touch(name)
+    }
+
     fn is_done(&self) -> bool {
         self.is_durable && self.next.is_none()
     }

@@ -2,6 +2,7 @@
 
 //! Reads of record pages: requests wait for them, and go on when they are here.
 
+use super::ahead::Known;
 use super::{IoOwner, Wait, Zone};
 use crate::engine::event::ErrorClass;
 use crate::engine::index::action::ZoneAction;
@@ -52,6 +53,11 @@ impl Zone {
             Ok(()) => true,
         };
         self.cache.finish(index, memory, good);
+        let known = if good {
+            Known::Page(index, key)
+        } else {
+            Known::Nothing
+        };
         let mut waiting = self.cache.waiting(index).map_or(List::EMPTY, List::take);
         // Each goes on at once, so that the page is still here.
         while let Some(mut attempt) = self.parked.take(&mut waiting) {
@@ -61,14 +67,15 @@ impl Zone {
             if !good {
                 attempt.rule_out(key.chapter);
             }
-            self.run(attempt, out);
+            self.run(attempt, known, out);
         }
         let waiting = self.for_memory.take();
         self.parked.append(&mut self.ready, waiting);
     }
 
     /// Parks a request until what it waits for has come. There is a place for each that was taken.
-    pub(super) fn park(&mut self, wait: Wait, attempt: Attempt) {
+    pub(super) fn park(&mut self, wait: Wait, mut attempt: Attempt) {
+        attempt.version = self.names.version();
         let list = match wait {
             Wait::Page(index) => self.cache.waiting(index),
             Wait::Memory => None,

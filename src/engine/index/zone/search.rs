@@ -2,13 +2,14 @@
 
 //! Where a name is: the open chapter, the chapter being written, then what the volume index says.
 
+use super::ahead::Known;
 use super::{Wait, Zone};
 use crate::engine::index::action::ZoneAction;
 use crate::engine::index::format::RecordPage;
-use crate::engine::index::open_chapter::Entry;
+use crate::engine::index::open_chapter::{Entry, Position};
 use crate::engine::index::page_cache::{Lookup, PageKey};
 use crate::engine::index::parked::Attempt;
-use crate::engine::index::record::{Data, Name};
+use crate::engine::index::record::Data;
 use crate::engine::index::units::Chapter;
 
 /// Where a record was found.
@@ -51,14 +52,17 @@ fn step_of(entry: &Entry, origin: Origin) -> Step {
 
 impl Zone {
     /// Looks for a name as far as that goes without a read. A closed chapter that turns out not to hold the name is
-    /// ruled out for good: its content never changes, so only the rest of a search is ever repeated.
+    /// ruled out for good: its content never changes, so only the rest of a search is ever repeated. `position` is that
+    /// of the name in the open chapter.
     pub(super) fn search(
         &mut self,
         attempt: &mut Attempt,
+        position: Position,
+        known: Known,
         out: &mut impl FnMut(ZoneAction),
     ) -> Step {
         let name = attempt.request.name;
-        if let Some(entry) = self.open.find(name) {
+        if let Some(entry) = self.open.at(position) {
             return step_of(&entry, Origin::Open);
         }
         let searched = !seeded!("index_frozen_not_searched");
@@ -75,7 +79,14 @@ impl Zone {
                 }
             }
         }
-        let candidates = self.names.candidates(name);
+        let candidates = match known {
+            Known::Nothing => self.names.candidates(name),
+            Known::Candidates(candidates) => candidates,
+            Known::Page(index, key) => match self.probe_arrived(attempt, index, key) {
+                Some(data) => return Step::Found(data, Origin::Closed(key.chapter)),
+                None => self.names.candidates(name),
+            },
+        };
         for chapter in candidates.as_slice() {
             match self.probe(attempt, *chapter, out) {
                 Probe::Found(data) => {
@@ -109,15 +120,8 @@ impl Zone {
         let key = PageKey { chapter, page };
         match self.cache.find(key) {
             Lookup::Cached(index) => {
-                self.statistics.cache_hits += 1;
-                match self.find_on_page(index, name) {
-                    Some(data) => Probe::Found(data),
-                    None => {
-                        self.statistics.false_candidates += 1;
-                        attempt.rule_out(chapter);
-                        Probe::NotThere
-                    }
-                }
+                let data = self.find_on_page(attempt, index, chapter);
+                data.map_or(Probe::NotThere, Probe::Found)
             }
             Lookup::Reading(index) => {
                 self.statistics.joined_reads += 1;
@@ -127,7 +131,31 @@ impl Zone {
         }
     }
 
-    fn find_on_page(&self, index: usize, name: Name) -> Option<Data> {
-        RecordPage::of_checked(self.cache.page(index)?).find(name)
+    /// Looks for the name on the page that it waited for, if nothing can have come before that in the meantime.
+    fn probe_arrived(&mut self, attempt: &mut Attempt, index: usize, key: PageKey) -> Option<Data> {
+        let is_next = attempt.version == self.names.version()
+            && self.window.contains(key.chapter)
+            && !self.geometry.is_sparse()
+            && self.cache.is_at(index, key);
+        is_next
+            .then(|| self.find_on_page(attempt, index, key.chapter))
+            .flatten()
+    }
+
+    /// Looks for the name on a cached page of a chapter, and rules the chapter out if it is not there.
+    fn find_on_page(
+        &mut self,
+        attempt: &mut Attempt,
+        index: usize,
+        chapter: Chapter,
+    ) -> Option<Data> {
+        self.statistics.cache_hits += 1;
+        let page = self.cache.page(index).map(RecordPage::of_checked);
+        let data = page.and_then(|page| page.find(attempt.request.name));
+        if data.is_none() {
+            self.statistics.false_candidates += 1;
+            attempt.rule_out(chapter);
+        }
+        data
     }
 }

@@ -2,6 +2,7 @@
 
 //! What a request does once it is known where its name is.
 
+use super::ahead::Known;
 use super::search::{Origin, Step};
 use super::{State, Wait, Zone, CODE_BITS};
 use crate::engine::index::action::ZoneAction;
@@ -27,12 +28,19 @@ enum Change {
 
 impl Zone {
     /// Works on a request as far as possible, and answers or parks it.
-    pub(super) fn run(&mut self, mut attempt: Attempt, out: &mut impl FnMut(ZoneAction)) {
+    pub(super) fn run(
+        &mut self,
+        mut attempt: Attempt,
+        known: Known,
+        out: &mut impl FnMut(ZoneAction),
+    ) {
         if let Some(why) = self.unavailable() {
             return self.answer(attempt.request, Answer::Unavailable(why), out);
         }
         self.triage(attempt.request.name, out);
-        let found = match self.search(&mut attempt, out) {
+        // Nothing changes the open chapter before the entry is stored.
+        let position = self.open.locate(attempt.request.name);
+        let found = match self.search(&mut attempt, position, known, out) {
             Step::Wait(wait) => return self.park(wait, attempt),
             Step::Absent => None,
             Step::Found(data, origin) => Some((data, origin)),
@@ -52,13 +60,13 @@ impl Zone {
             Change::Nothing => None,
         };
         if let Some((data, replaces, deleted)) = entry {
-            let stored = self.open.store(Entry {
+            let entry = Entry {
                 name: request.name,
                 data,
                 replaces: replaces.map(|chapter| chapter.code(CODE_BITS)),
                 deleted,
-            });
-            match stored {
+            };
+            match self.open.store_at(position, entry) {
                 Ok(_) => {}
                 Err(Refused::Full) => return self.park(Wait::Room, attempt),
                 // Names that no fingerprint gives; the request is answered, and not remembered.
