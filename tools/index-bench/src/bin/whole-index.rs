@@ -4,8 +4,9 @@
 
 use clap::Parser;
 use dm_spare_engine::index::{Geometry, MemorySize};
-use index_bench::whole::file::IndexFile;
-use index_bench::whole::{phases, report, threads};
+use index_bench::whole::file::CalledFile;
+use index_bench::whole::phases::{self, Access};
+use index_bench::whole::{report, threads};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -27,6 +28,9 @@ struct Options {
     /// Compares two zones in two threads with one, which needs two idle cores
     #[arg(long)]
     two_zones: bool,
+    /// Reads and writes the file by a system call for each block, instead of mapping it
+    #[arg(long)]
+    calls: bool,
 }
 
 fn main() -> ExitCode {
@@ -47,7 +51,12 @@ fn measure(options: &Options) -> std::io::Result<bool> {
     let geometry = MemorySize::from_mebibytes(options.memory)
         .and_then(|size| Geometry::of_size(size, false))
         .ok_or_else(|| std::io::Error::other("there is no such size"))?;
-    let figures = phases::run(geometry, &options.file, options.steady)?;
+    let access = if options.calls {
+        Access::Calls
+    } else {
+        Access::Mapped
+    };
+    let figures = phases::run(geometry, &options.file, access, options.steady)?;
     let speedup = if options.two_zones {
         Some(speedup(options, geometry)?)
     } else {
@@ -75,7 +84,7 @@ fn speedup(options: &Options, geometry: Geometry) -> std::io::Result<f64> {
     let mut times = Vec::new();
     for zones in [1, 2] {
         let _ = std::fs::remove_file(&options.file);
-        let file = IndexFile::open(&options.file, geometry.disk_blocks())?;
+        let file = CalledFile::open(&options.file, geometry.disk_blocks())?;
         let filled = threads::fill(geometry, &file, zones, requests);
         times.push(filled.elapsed.as_secs_f64());
     }

@@ -2,7 +2,8 @@
 
 //! A driver of one zone and the keeper, all in one thread.
 
-use super::file::IndexFile;
+use super::checksum::crc32c;
+use super::file::Storage;
 use dm_spare_engine::index::{
     Answer, Bounds, Geometry, Keeper, KeeperAction, KeeperEvent, KeeperSettings, OpenMode, Opened,
     Request, Statistics, Zone, ZoneAction, ZoneEvent, ZoneSettings, Zones,
@@ -28,7 +29,7 @@ pub struct Answers {
 
 /// An index that one thread drives.
 pub struct Alone<'a> {
-    file: &'a IndexFile,
+    storage: &'a dyn Storage,
     zone: Zone,
     keeper: Keeper,
     zone_actions: Vec<ZoneAction>,
@@ -40,7 +41,7 @@ pub struct Alone<'a> {
 
 impl<'a> Alone<'a> {
     /// An index that was not opened yet.
-    pub fn new(geometry: Geometry, file: &'a IndexFile) -> Self {
+    pub fn new(geometry: Geometry, storage: &'a dyn Storage) -> Self {
         let zones = Zones::new(1, geometry.index.segments()).expect("one zone");
         let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL);
         let bounds = Arc::new(bounds.expect("memory"), GFP_KERNEL).expect("memory");
@@ -50,17 +51,17 @@ impl<'a> Alone<'a> {
             number: 0,
             bounds: bounds.clone(),
             waiting: WAITING,
-            checksum: crc32c::crc32c,
+            checksum: crc32c,
             flags: GFP_KERNEL,
         };
         let keeper = KeeperSettings {
             geometry,
             zones,
             bounds,
-            checksum: crc32c::crc32c,
+            checksum: crc32c,
         };
         Self {
-            file,
+            storage,
             zone: Zone::new(zone).expect("memory"),
             keeper: Keeper::new(keeper, GFP_KERNEL).expect("memory"),
             zone_actions: Vec::with_capacity(1024),
@@ -151,7 +152,7 @@ impl<'a> Alone<'a> {
         match action {
             ZoneAction::Answer { answer, .. } => self.answers.add(answer),
             ZoneAction::Io(mut io) => {
-                let result = self.file.run(io.kind, &mut io.memory);
+                let result = self.storage.run(io.kind, &mut io.memory);
                 self.zone_event(ZoneEvent::Done {
                     token: io.token,
                     result,
@@ -167,7 +168,7 @@ impl<'a> Alone<'a> {
     fn keeper_action(&mut self, action: KeeperAction) {
         match action {
             KeeperAction::Io(mut io) => {
-                let result = self.file.run(io.kind, &mut io.memory);
+                let result = self.storage.run(io.kind, &mut io.memory);
                 self.keeper_event(KeeperEvent::Done {
                     token: io.token,
                     result,

@@ -10,41 +10,63 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The file, and the bytes that went in and out.
-pub struct IndexFile {
-    file: File,
-    read: AtomicU64,
-    written: AtomicU64,
-}
+/// Bytes written at once where nothing has been written yet.
+const PIECE_BYTES: usize = 1 << 20;
 
-impl IndexFile {
-    /// Makes a file of so many blocks, or opens it.
-    ///
-    /// # Errors
-    ///
-    /// The system's.
-    pub fn open(path: &Path, blocks: u64) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
-        file.set_len(blocks * BLOCK_BYTES as u64)?;
-        Ok(Self {
-            file,
-            read: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-        })
-    }
-
+/// What an index lies in.
+pub trait Storage {
     /// Does an I/O.
     ///
     /// # Errors
     ///
     /// It failed.
-    pub fn run(&self, kind: IoKind, memory: &mut Option<Extent>) -> Result<(), ErrorClass> {
-        self.try_run(kind, memory).map_err(|_| ErrorClass::Media)
+    fn run(&self, kind: IoKind, memory: &mut Option<Extent>) -> Result<(), ErrorClass>;
+
+    /// Bytes read so far.
+    fn bytes_read(&self) -> u64;
+}
+
+/// Opens a file of so many blocks, and makes it if need be. What it lacks of them is filled with zeros, so that its
+/// memory is there before anything is measured, as a device's is.
+///
+/// # Errors
+///
+/// The system's.
+pub(super) fn open(path: &Path, blocks: u64) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    let bytes = blocks * BLOCK_BYTES as u64;
+    let zeros = vec![0; PIECE_BYTES];
+    let mut end = file.metadata()?.len();
+    while end < bytes {
+        let piece = (bytes - end).min(PIECE_BYTES as u64);
+        file.write_all_at(&zeros[..piece as usize], end)?;
+        end += piece;
+    }
+    Ok(file)
+}
+
+/// A file that is read and written by a system call for each block.
+pub struct CalledFile {
+    file: File,
+    read: AtomicU64,
+}
+
+impl CalledFile {
+    /// Opens a file of so many blocks, and makes it if need be.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub fn open(path: &Path, blocks: u64) -> io::Result<Self> {
+        Ok(Self {
+            file: open(path, blocks)?,
+            read: AtomicU64::new(0),
+        })
     }
 
     fn try_run(&self, kind: IoKind, memory: &mut Option<Extent>) -> io::Result<()> {
@@ -64,21 +86,19 @@ impl IndexFile {
                     self.file
                         .write_all_at(&source.0, block * BLOCK_BYTES as u64)?;
                 }
-                let bytes = u64::from(blocks) * BLOCK_BYTES as u64;
-                self.written.fetch_add(bytes, Ordering::Relaxed);
             }
             IoKind::Flush => {}
         }
         Ok(())
     }
+}
 
-    /// Bytes read so far.
-    pub fn bytes_read(&self) -> u64 {
-        self.read.load(Ordering::Relaxed)
+impl Storage for CalledFile {
+    fn run(&self, kind: IoKind, memory: &mut Option<Extent>) -> Result<(), ErrorClass> {
+        self.try_run(kind, memory).map_err(|_| ErrorClass::Media)
     }
 
-    /// Bytes written so far.
-    pub fn bytes_written(&self) -> u64 {
-        self.written.load(Ordering::Relaxed)
+    fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 }

@@ -3,7 +3,8 @@
 //! What is measured: filling, the steady state, duplicates, queries, and loading after a crash.
 
 use super::alone::Alone;
-use super::file::IndexFile;
+use super::file::{CalledFile, Storage};
+use super::map::MappedFile;
 use super::names;
 use crate::clock::time_of;
 use crate::workload::Numbers;
@@ -17,6 +18,24 @@ const BATCH: u64 = 64;
 const POINTS: u64 = 32;
 /// Queries for each figure of queries.
 const QUERIES: u64 = 1 << 20;
+
+/// How the file is read and written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// It is mapped.
+    Mapped,
+    /// By a system call for each block.
+    Calls,
+}
+
+impl Access {
+    fn open(self, path: &Path, blocks: u64) -> io::Result<Box<dyn Storage>> {
+        Ok(match self {
+            Self::Mapped => Box::new(MappedFile::open(path, blocks)?),
+            Self::Calls => Box::new(CalledFile::open(path, blocks)?),
+        })
+    }
+}
 
 /// A point of the curve.
 #[derive(Clone, Copy, Debug)]
@@ -121,13 +140,18 @@ impl Run<'_> {
 /// # Errors
 ///
 /// The file's.
-pub fn run(geometry: Geometry, path: &Path, steady_chapters: u64) -> io::Result<Figures> {
+pub fn run(
+    geometry: Geometry,
+    path: &Path,
+    access: Access,
+    steady_chapters: u64,
+) -> io::Result<Figures> {
     let blocks = geometry.disk_blocks();
-    let file = IndexFile::open(path, blocks)?;
+    let storage = access.open(path, blocks)?;
     let mut figures = Figures::default();
     let records = geometry.records();
     let mut run = Run {
-        index: Alone::new(geometry, &file),
+        index: Alone::new(geometry, &*storage),
         next: 0,
         batch: Vec::new(),
     };
@@ -149,23 +173,28 @@ pub fn run(geometry: Geometry, path: &Path, steady_chapters: u64) -> io::Result<
     figures.steady = time as f64 / count as f64;
     figures.memory = run.index.memory_bytes() as f64 / records as f64;
     figures.disk = blocks as f64 * 4096.0 / records as f64;
-    duplicates(&mut run, &geometry, &file, &mut figures);
+    duplicates(&mut run, &geometry, &*storage, &mut figures);
     queries(&mut run, &mut figures);
     figures.discarded = run.index.statistics().discarded;
     let last = run.next;
     drop(run);
-    reload(geometry, path, last, &mut figures)?;
+    reload(geometry, path, access, last, &mut figures)?;
     Ok(figures)
 }
 
-fn duplicates(run: &mut Run<'_>, geometry: &Geometry, file: &IndexFile, figures: &mut Figures) {
+fn duplicates(
+    run: &mut Run<'_>,
+    geometry: &Geometry,
+    storage: &dyn Storage,
+    figures: &mut Figures,
+) {
     let mut numbers = Numbers::new(7);
     let count = 40 * geometry.chapter_records;
     let first = run.next;
     // One chapter at each end stays out: what has expired, and what is being closed meanwhile.
     let window = geometry.records() - 80 * geometry.chapter_records;
     let found = run.index.answers.found;
-    let read = file.bytes_read();
+    let read = storage.bytes_read();
     let mut asked = 0;
     let time = time_of(|| {
         for _ in 0..count / 2 {
@@ -180,7 +209,7 @@ fn duplicates(run: &mut Run<'_>, geometry: &Geometry, file: &IndexFile, figures:
     figures.duplicates = time as f64 / count as f64;
     figures.duplicates_asked = asked;
     figures.duplicates_lost = asked - (run.index.answers.found - found);
-    figures.hit_bytes = (file.bytes_read() - read) as f64 / asked as f64;
+    figures.hit_bytes = (storage.bytes_read() - read) as f64 / asked as f64;
 }
 
 impl Run<'_> {
@@ -222,18 +251,24 @@ fn queries(run: &mut Run<'_>, figures: &mut Figures) {
 }
 
 /// What is in memory is lost, and the index is opened again.
-fn reload(geometry: Geometry, path: &Path, last: u64, figures: &mut Figures) -> io::Result<()> {
+fn reload(
+    geometry: Geometry,
+    path: &Path,
+    access: Access,
+    last: u64,
+    figures: &mut Figures,
+) -> io::Result<()> {
     let blocks = geometry.disk_blocks();
-    let file = IndexFile::open(path, blocks)?;
-    let mut index = Alone::new(geometry, &file);
+    let storage = access.open(path, blocks)?;
+    let mut index = Alone::new(geometry, &*storage);
     let time = time_of(|| {
         index.open(OpenMode::Load);
     });
     let all = blocks as f64 * 4096.0;
     figures.load = time as f64 / 1e6;
-    figures.load_share = file.bytes_read() as f64 / all;
+    figures.load_share = storage.bytes_read() as f64 / all;
     index.finish();
-    figures.load_share_complete = file.bytes_read() as f64 / all;
+    figures.load_share_complete = storage.bytes_read() as f64 / all;
     let mut run = Run {
         index,
         next: 0,

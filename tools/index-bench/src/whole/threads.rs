@@ -3,7 +3,8 @@
 //! A driver of several zones: a thread for each, and one for the keeper.
 
 use super::alone::Answers;
-use super::file::IndexFile;
+use super::checksum::crc32c;
+use super::file::{CalledFile, Storage};
 use super::names;
 use dm_spare_engine::index::{
     Bounds, Geometry, Keeper, KeeperAction, KeeperEvent, KeeperSettings, OpenMode, Request,
@@ -28,7 +29,7 @@ pub struct Filled {
 }
 
 /// Fills an index with names of numbers from 0 on; each zone posts those that are its own.
-pub fn fill(geometry: Geometry, file: &IndexFile, count: u32, requests: u64) -> Filled {
+pub fn fill(geometry: Geometry, file: &CalledFile, count: u32, requests: u64) -> Filled {
     let zones = Zones::new(count, geometry.index.segments()).expect("few enough zones");
     let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL);
     let bounds = Arc::new(bounds.expect("memory"), GFP_KERNEL).expect("memory");
@@ -36,7 +37,7 @@ pub fn fill(geometry: Geometry, file: &IndexFile, count: u32, requests: u64) -> 
         geometry,
         zones,
         bounds: bounds.clone(),
-        checksum: crc32c::crc32c,
+        checksum: crc32c,
     };
     let keeper = Keeper::new(keeper, GFP_KERNEL).expect("memory");
     let (to_keeper, from_zones) = channel();
@@ -50,7 +51,7 @@ pub fn fill(geometry: Geometry, file: &IndexFile, count: u32, requests: u64) -> 
                 number,
                 bounds: bounds.clone(),
                 waiting: 2048,
-                checksum: crc32c::crc32c,
+                checksum: crc32c,
                 flags: GFP_KERNEL,
             };
             let zone = Zone::new(settings).expect("memory");
@@ -86,7 +87,7 @@ pub fn fill(geometry: Geometry, file: &IndexFile, count: u32, requests: u64) -> 
 
 fn keep(
     mut keeper: Keeper,
-    file: &IndexFile,
+    file: &CalledFile,
     from_zones: &Receiver<(u32, ToKeeper)>,
     to_zones: &[Sender<ToZone>],
 ) {
@@ -124,7 +125,7 @@ struct Worker<'a> {
     zone: Zone,
     zones: Zones,
     number: u32,
-    file: &'a IndexFile,
+    file: &'a CalledFile,
     to_keeper: Sender<(u32, ToKeeper)>,
     from_keeper: Receiver<ToZone>,
     is_serving: bool,

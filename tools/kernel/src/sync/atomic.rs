@@ -72,26 +72,32 @@ macro_rules! atomic_type {
         impl AtomicType for $type {
             type Cell = $cell;
 
+            #[inline]
             fn cell(value: Self) -> $cell {
                 <$cell>::new(value)
             }
 
+            #[inline]
             fn load(cell: &$cell, order: Core) -> Self {
                 cell.load(order)
             }
 
+            #[inline]
             fn store(cell: &$cell, value: Self, order: Core) {
                 cell.store(value, order);
             }
 
+            #[inline]
             fn xchg(cell: &$cell, value: Self) -> Self {
                 cell.swap(value, Core::SeqCst)
             }
 
+            #[inline]
             fn fetch_add(cell: &$cell, value: Self) -> Self {
                 cell.fetch_add(value, Core::SeqCst)
             }
 
+            #[inline]
             fn fetch_sub(cell: &$cell, value: Self) -> Self {
                 cell.fetch_sub(value, Core::SeqCst)
             }
