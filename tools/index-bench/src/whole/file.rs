@@ -3,15 +3,18 @@
 //! The file that an index lies in. It should be in memory, such as in /dev/shm: a flush does nothing.
 
 use dm_spare_engine::index::{Extent, IoKind};
-use dm_spare_engine::{ErrorClass, BLOCK_BYTES};
+use dm_spare_engine::{Block, ErrorClass, BLOCK_BYTES};
+use rustix::io::pwritev;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes written at once where nothing has been written yet.
 const PIECE_BYTES: usize = 1 << 20;
+/// Blocks that one system call takes.
+const SLICES_MAXIMUM: usize = 256;
 
 /// What an index lies in.
 pub trait Storage {
@@ -50,7 +53,7 @@ pub(super) fn open(path: &Path, blocks: u64) -> io::Result<File> {
     Ok(file)
 }
 
-/// A file that is read and written by a system call for each block.
+/// A file that is read by a system call for each block, and written by one for all that lie side by side.
 pub struct CalledFile {
     file: File,
     read: AtomicU64,
@@ -69,6 +72,16 @@ impl CalledFile {
         })
     }
 
+    fn write(&self, blocks: &[Block], start: u64) -> io::Result<()> {
+        let slices: Vec<IoSlice<'_>> = blocks.iter().map(|block| IoSlice::new(&block.0)).collect();
+        let written = pwritev(&self.file, &slices, start)?;
+        if written == size_of_val(blocks) {
+            Ok(())
+        } else {
+            Err(io::ErrorKind::WriteZero.into())
+        }
+    }
+
     fn try_run(&self, kind: IoKind, memory: &mut Option<Extent>) -> io::Result<()> {
         let Some(memory) = memory else { return Ok(()) };
         match kind {
@@ -82,9 +95,14 @@ impl CalledFile {
                 self.read.fetch_add(bytes, Ordering::Relaxed);
             }
             IoKind::Write { block, blocks, .. } => {
-                for (source, block) in memory.blocks().iter().take(blocks as usize).zip(block..) {
-                    self.file
-                        .write_all_at(&source.0, block * BLOCK_BYTES as u64)?;
+                let sources = memory.blocks().chunks(SLICES_MAXIMUM);
+                let mut left = blocks as usize;
+                let mut start = block * BLOCK_BYTES as u64;
+                for sources in sources {
+                    let sources = sources.get(..left).unwrap_or(sources);
+                    self.write(sources, start)?;
+                    left -= sources.len();
+                    start += size_of_val(sources) as u64;
                 }
             }
             IoKind::Flush => {}

@@ -24,7 +24,7 @@ const QUERIES: u64 = 1 << 20;
 pub enum Access {
     /// It is mapped.
     Mapped,
-    /// By a system call for each block.
+    /// By system calls.
     Calls,
 }
 

@@ -6,29 +6,36 @@ use super::alone::Answers;
 use super::checksum::crc32c;
 use super::file::{CalledFile, Storage};
 use super::names;
+use crate::clock::processor_time;
 use dm_spare_engine::index::{
-    Bounds, Geometry, Keeper, KeeperAction, KeeperEvent, KeeperSettings, OpenMode, Request,
-    RequestId, RequestKind, ToKeeper, ToZone, Zone, ZoneAction, ZoneEvent, ZoneSettings, Zones,
+    Bounds, Geometry, Keeper, KeeperAction, KeeperEvent, KeeperSettings, KeyRange, Name, OpenMode,
+    Request, RequestId, RequestKind, ToKeeper, ToZone, Zone, ZoneAction, ZoneEvent, ZoneSettings,
+    Zones,
 };
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const BATCH: usize = 64;
 const STEPS: usize = 256;
+/// How long a zone that has ended waits for a message before it looks whether the others have.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What filling an index in several threads took.
 #[derive(Clone, Copy, Debug)]
 pub struct Filled {
     /// From the first request to the last answer.
     pub elapsed: Duration,
-    /// Requests.
-    pub requests: u64,
+    /// Nanoseconds of processor time that the zones took together.
+    pub zones: u64,
+    /// The same of the keeper, which works beside them.
+    pub keeper: u64,
 }
 
-/// Fills an index with names of numbers from 0 on; each zone posts those that are its own.
+/// Fills an index with as many records, in zones that get the same number each.
 pub fn fill(geometry: Geometry, file: &CalledFile, count: u32, requests: u64) -> Filled {
     let zones = Zones::new(count, geometry.index.segments()).expect("few enough zones");
     let bounds = Bounds::new(geometry.slots, geometry.page_blocks, GFP_KERNEL);
@@ -41,6 +48,7 @@ pub fn fill(geometry: Geometry, file: &CalledFile, count: u32, requests: u64) ->
     };
     let keeper = Keeper::new(keeper, GFP_KERNEL).expect("memory");
     let (to_keeper, from_zones) = channel();
+    let busy = &AtomicU32::new(count);
     thread::scope(|scope| {
         let mut to_zones = Vec::new();
         let mut workers = Vec::new();
@@ -59,38 +67,48 @@ pub fn fill(geometry: Geometry, file: &CalledFile, count: u32, requests: u64) ->
             to_zones.push(to_zone);
             let worker = Worker {
                 zone,
-                zones,
+                keys: zones.keys(number),
                 number,
                 file,
+                busy,
                 to_keeper: to_keeper.clone(),
                 from_keeper,
                 is_serving: false,
                 actions: Vec::new(),
                 answers: Answers::default(),
             };
-            workers.push(scope.spawn(move || worker.run(requests)));
+            workers.push(scope.spawn(move || worker.run(requests / u64::from(count))));
         }
         drop(to_keeper);
-        scope.spawn(move || keep(keeper, file, &from_zones, &to_zones));
-        let times: Vec<(Instant, Instant)> = workers
+        let keeper = scope.spawn(move || keep(keeper, file, &from_zones, &to_zones));
+        let times: Vec<Times> = workers
             .into_iter()
             .map(|worker| worker.join().expect("a zone's thread"))
             .collect();
-        let begin = times.iter().map(|time| time.0).min().expect("a zone");
-        let end = times.iter().map(|time| time.1).max().expect("a zone");
+        let begin = times.iter().map(|times| times.begin).min().expect("a zone");
+        let end = times.iter().map(|times| times.end).max().expect("a zone");
         Filled {
             elapsed: end - begin,
-            requests,
+            zones: times.iter().map(|times| times.processor).sum(),
+            keeper: keeper.join().expect("the keeper's thread"),
         }
     })
 }
 
+/// When a zone began and ended, and its processor time in between.
+struct Times {
+    begin: Instant,
+    end: Instant,
+    processor: u64,
+}
+
+/// Drives the keeper until the zones have ended; the processor time that it took.
 fn keep(
     mut keeper: Keeper,
     file: &CalledFile,
     from_zones: &Receiver<(u32, ToKeeper)>,
     to_zones: &[Sender<ToZone>],
-) {
+) -> u64 {
     let mut events = vec![KeeperEvent::Open(OpenMode::Create { uuid: [2; 16] })];
     loop {
         while let Some(event) = events.pop() {
@@ -115,17 +133,30 @@ fn keep(
             }
         }
         let Ok((zone, message)) = from_zones.recv() else {
-            return;
+            return processor_time();
         };
         events.push(KeeperEvent::Message { zone, message });
     }
 }
 
+/// The name with its key moved into a range, where it is as random as before.
+fn within(name: Name, keys: KeyRange) -> Name {
+    let width = u128::from(keys.last - keys.first) + 1;
+    // CAST: the upper half of the product, below the width.
+    let offset = ((u128::from(name.key) * width) >> 64) as u64;
+    Name {
+        key: keys.first + offset,
+        ..name
+    }
+}
+
 struct Worker<'a> {
     zone: Zone,
-    zones: Zones,
+    keys: KeyRange,
     number: u32,
     file: &'a CalledFile,
+    /// Zones that have not ended.
+    busy: &'a AtomicU32,
     to_keeper: Sender<(u32, ToKeeper)>,
     from_keeper: Receiver<ToZone>,
     is_serving: bool,
@@ -134,41 +165,44 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    fn run(mut self, requests: u64) -> (Instant, Instant) {
+    fn run(mut self, requests: u64) -> Times {
         while !self.is_serving {
             let message = self.from_keeper.recv().expect("the keeper's thread");
             self.take(message);
         }
-        let begin = Instant::now();
+        let (begin, before) = (Instant::now(), processor_time());
         let mut batch = Vec::with_capacity(BATCH);
-        let mut asked = 0;
-        for number in 0..requests {
-            let name = names::name(number);
-            if self.zones.zone(name) != self.number {
-                continue;
-            }
+        let first = u64::from(self.number) * requests;
+        for number in first..first + requests {
+            let name = within(names::name(number), self.keys);
             batch.push(Request {
                 id: RequestId(number as u32),
                 kind: RequestKind::Post(names::data(number)),
                 name,
             });
-            asked += 1;
             if batch.len() == BATCH {
                 self.submit(&batch);
                 batch.clear();
             }
         }
         self.submit(&batch);
-        while self.answers.found + self.answers.absent < asked {
+        while self.answers.found + self.answers.absent < requests {
             let message = self.from_keeper.recv().expect("the keeper's thread");
             self.take(message);
         }
-        let end = Instant::now();
-        // The keeper may still need this zone for a chapter that another one closes.
-        while let Ok(message) = self.from_keeper.recv_timeout(Duration::from_millis(200)) {
-            self.take(message);
+        let (end, after) = (Instant::now(), processor_time());
+        // The keeper still needs this zone for the chapters that others close.
+        self.busy.fetch_sub(1, Ordering::Relaxed);
+        while self.busy.load(Ordering::Relaxed) != 0 {
+            if let Ok(message) = self.from_keeper.recv_timeout(PAUSE) {
+                self.take(message);
+            }
         }
-        (begin, end)
+        Times {
+            begin,
+            end,
+            processor: after - before,
+        }
     }
 
     fn submit(&mut self, mut requests: &[Request]) {
