@@ -8,6 +8,8 @@ use super::units::{Batch, PageNumber};
 pub(super) struct Pool {
     /// Blocks that are referred to.
     pub(super) used_blocks: u64,
+    /// Blocks of the volume that refer to them.
+    pub(super) mapped_blocks: u64,
     /// Blocks that were taken for writes under way.
     pub(super) taken_blocks: u64,
     /// Pool pages without a free block.
@@ -28,6 +30,7 @@ impl Pool {
     pub(super) fn new(first: PageNumber) -> Self {
         Self {
             used_blocks: 0,
+            mapped_blocks: 0,
             taken_blocks: 0,
             full_pages: 0,
             current: first,

@@ -47,6 +47,8 @@ pub struct Status {
     pub data_blocks: u64,
     /// Blocks that are referred to.
     pub used_blocks: u64,
+    /// Blocks of the volume that refer to them.
+    pub mapped_blocks: u64,
     /// Blocks of the journal that replay would read.
     pub journal_taken: u64,
     /// Blocks of the journal.

@@ -159,6 +159,7 @@ impl Volume {
             read_only: self.read_only,
             data_blocks: layout.data_blocks,
             used_blocks: self.pool.used_blocks,
+            mapped_blocks: self.pool.mapped_blocks,
             journal_taken: self.journal.taken(),
             journal_blocks: layout.geometry.journal_blocks,
             batches: self.journal.batches(),

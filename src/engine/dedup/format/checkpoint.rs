@@ -13,8 +13,9 @@ use crate::engine::units::BLOCK_BYTES;
 const REDO: usize = 48;
 const USED: usize = 56;
 const FLAGS: usize = 64;
+const MAPPED: usize = 72;
 /// One bit for each presence page: it is present.
-const ROOTS: usize = 72;
+const ROOTS: usize = 80;
 /// The most presence pages.
 pub const ROOTS_MAXIMUM: u32 = ((BLOCK_BYTES - ROOTS) * 8) as u32;
 
@@ -29,6 +30,8 @@ pub struct Checkpoint {
     pub redo: Lsn,
     /// Data blocks that were referred to.
     pub used_blocks: u64,
+    /// Blocks of the volume that referred to them.
+    pub mapped_blocks: u64,
     /// The volume was at rest, and nothing lies behind.
     pub clean: bool,
 }
@@ -59,6 +62,7 @@ impl Checkpoint {
         put(bytes, REDO, &self.redo.0.to_le_bytes());
         put(bytes, USED, &self.used_blocks.to_le_bytes());
         let flags = if self.clean { FLAG_CLEAN } else { 0 };
+        put(bytes, MAPPED, &self.mapped_blocks.to_le_bytes());
         put(bytes, FLAGS, &[flags, 0, 0, 0, 0, 0, 0, 0]);
         let header = Header {
             kind: Kind::Checkpoint,
@@ -93,6 +97,7 @@ impl Checkpoint {
             number: header.sequence,
             redo: Lsn(get_u64(&block.0, REDO)),
             used_blocks: get_u64(&block.0, USED),
+            mapped_blocks: get_u64(&block.0, MAPPED),
             clean: get_u8(&block.0, FLAGS) & FLAG_CLEAN != 0,
         };
         if Layout::checkpoint_address(checkpoint.number) != address {
@@ -107,6 +112,9 @@ impl Checkpoint {
         }
         if checkpoint.used_blocks > layout.data_blocks {
             return Err(Invalid::Field("number of used blocks"));
+        }
+        if checkpoint.mapped_blocks > layout.geometry.logical_blocks {
+            return Err(Invalid::Field("number of mapped blocks"));
         }
         Ok(checkpoint)
     }

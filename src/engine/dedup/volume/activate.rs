@@ -313,6 +313,7 @@ impl Volume {
         }
         self.checkpoint.loaded(newest);
         self.pool.used_blocks = newest.used_blocks;
+        self.pool.mapped_blocks = newest.mapped_blocks;
         self.loader.was_clean = newest.clean;
         let ring = self.target.layout.geometry.journal_blocks;
         self.loader.replay.begin(newest.redo, ring);

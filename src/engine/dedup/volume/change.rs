@@ -109,9 +109,15 @@ impl Volume {
                 self.raise(spot);
             }
         }
+        let mut mapped = self.pool.mapped_blocks;
+        if !matches!(after, After::Nothing(_)) {
+            mapped = mapped.saturating_add(1);
+        }
         if let Some(spot) = before {
+            mapped = mapped.saturating_sub(1);
             self.lower(spot);
         }
+        self.pool.mapped_blocks = mapped;
         if let Some(page) = self.page_mut(map.frame) {
             map_page::set(page, map.index, after.entry());
         }

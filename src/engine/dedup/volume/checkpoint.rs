@@ -63,6 +63,7 @@ impl CheckpointWriter {
             number: 0,
             redo: Lsn::FIRST,
             used_blocks: 0,
+            mapped_blocks: 0,
             clean: false,
         };
         Ok(Self {
@@ -147,6 +148,7 @@ impl Volume {
             number: self.checkpoint.newest.number.saturating_add(1),
             redo: self.journal.next_lsn(),
             used_blocks: self.pool.used_blocks,
+            mapped_blocks: self.pool.mapped_blocks,
             clean: self.state == State::Suspending && self.operations.is_empty(),
         };
         self.checkpoint.wanted = false;

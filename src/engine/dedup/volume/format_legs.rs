@@ -94,6 +94,7 @@ impl Volume {
             number,
             redo: Lsn::FIRST,
             used_blocks: 0,
+            mapped_blocks: 0,
             clean: true,
         };
         let target = self.target;

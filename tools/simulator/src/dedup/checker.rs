@@ -98,6 +98,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let mapped: u64 = references.values().sum();
         let mut used = 0;
         for (page, known) in pools {
             used += self.pool(page, known, &mut references)?;
@@ -107,8 +108,10 @@ impl<'a> Checker<'a> {
                 "block {pbn} has {count} references that are not counted"
             ));
         }
-        if used != newest.used_blocks {
-            return Err(format!("{used} blocks are used, {newest:?}"));
+        if used != newest.used_blocks || mapped != newest.mapped_blocks {
+            return Err(format!(
+                "{used} blocks are used, {mapped} are mapped, {newest:?}"
+            ));
         }
         Ok(content)
     }

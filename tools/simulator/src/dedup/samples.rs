@@ -79,6 +79,7 @@ pub fn checkpoint() -> Checkpoint {
         number: CHECKPOINT,
         redo: LSN,
         used_blocks: 123_456,
+        mapped_blocks: 654_321,
         clean: true,
     }
 }
