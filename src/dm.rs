@@ -67,6 +67,8 @@ pub use self::{
         MapBio,
         Mapped,
         Operation,
+        PartIo,
+        PartSet,
         SplitPool, //
     },
     constructor::Constructor,

@@ -58,7 +58,7 @@ mod token;
 mod units;
 
 pub use action::{Action, Activation, Io, Leg, Operation, Timer};
-pub use block::{Block, Buffer};
+pub use block::{new_buffer, Block, Buffer};
 pub use event::{Cause, ErrorClass, Event, Request, RequestId, RequestKind, Token};
 pub use format::Checksum;
 pub use health::Health;

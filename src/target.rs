@@ -2,48 +2,31 @@
 
 //! The `spare` target: turns bios into the engine's events and its actions into bios.
 //!
-//! | file | what happens there | context |
-//! |---|---|---|
-//! | `construct` | a table line becomes a target | process |
-//! | `map` | a bio finds its leg, or is held | the submitter's, all CPUs at once |
-//! | `end_io` | a finished bio is passed up, or held for a repair | any, hard interrupts included |
-//! | `inbox` | what waits for the worker | any |
-//! | `worker` | the inbox becomes events, actions are performed | the target's own queue |
-//! | `requests` | held bios that the engine knows by number | worker |
-//! | `resubmit` | a held bio is mapped again | worker |
-//! | `suspend` | activation, suspension, removal | process |
-//! | `orders` | what messages have moved or tested, in portions | process |
-//! | `status`, `message`, `counters` | what users see | process |
+//! | module | what it holds |
+//! |---|---|
+//! | `remap` | remap mode |
+//! | `dedup` | dedup mode |
+//! | `index` | the deduplication index at work |
+//! | `table` | what the table lines of both modes begin with |
+//! | `name`, `ownership`, `counter` | the name in the log; who uses which device; counts |
 //!
 //! Nothing here is `unsafe`, and nothing here decides what happens to a block: the engine does. Lock order and
 //! lifetimes are written down in Documentation/locking.md.
 
 #![deny(unsafe_code)]
 
-mod construct;
-mod counters;
-mod end_io;
-mod inbox;
-mod map;
-mod message;
+mod counter;
+mod dedup;
 mod name;
-mod options;
-mod orders;
 mod ownership;
-mod per_bio;
-mod requests;
-mod resubmit;
-mod status;
-mod suspend;
-mod worker;
+mod remap;
+mod table;
 
 use kernel::{
     prelude::*,
     sync::{
-        atomic::Atomic,
         Arc,
-        ArcBorrow,
-        Mutex, //
+        ArcBorrow, //
     }, //
 };
 
@@ -52,11 +35,9 @@ use crate::{
         Arguments,
         ConstructError,
         Constructor,
-        Device,
         DeviceVisitor,
         EndBio,
         Ended,
-        Events,
         Features,
         Limits,
         MapBio,
@@ -73,64 +54,33 @@ use crate::{
         Target,
         Words, //
     },
-    engine::Lookup,
-    kern::{
-        BioSet,
-        IoEpoch,
-        IrqLock,
-        Timer,
-        Worker, //
-    },
+    kern::BioSet,
 };
 
 use self::{
-    counters::Counters,
-    inbox::Inbox,
-    name::Name,
-    options::Options,
-    orders::Orders,
-    ownership::Ownership,
-    per_bio::PerBio,
-    suspend::Answers,
-    worker::{
-        Core,
-        OwnBio, //
+    dedup::Dedup,
+    remap::{
+        OwnBio,
+        Remap, //
     },
+    table::Table, //
 };
 
-/// One `spare` device: a main device, a spare device, and what stands between them.
-///
-/// Shared by every CPU that submits, by completions in any context, and by the worker. Fields are dropped in
-/// the order written: everything that can run or be in flight goes before the devices it uses.
-#[pin_data]
-pub(crate) struct Spare {
-    name: Name,
-    options: Options,
-    worker: Worker<Self>,
-    commit_timer: Timer<Self>,
-    checkpoint_timer: Timer<Self>,
-    window_timer: Timer<Self>,
-    epoch: IoEpoch,
-    bios: BioSet<OwnBio>,
-    split: SplitPool,
-    #[pin]
-    inbox: IrqLock<Inbox>,
-    #[pin]
-    core: Mutex<Core>,
-    #[pin]
-    answers: Answers,
-    #[pin]
-    orders: Orders,
-    lookup: Arc<Lookup>,
-    /// The larger one of the legs' logical blocks, in sectors: bios begin and end at its multiples.
-    logical_block_sectors: u32,
-    /// 1 once the destructor has begun: the worker does nothing any more.
-    ending: Atomic<i32>,
-    counters: Counters,
-    ownership: Ownership,
-    events: Events,
-    main: Device,
-    spare: Device,
+/// One `spare` device, in one of the modes.
+pub(crate) enum Spare {
+    /// Failing blocks move to the spare.
+    Remap(Arc<Remap>),
+    /// Each distinct block is stored once.
+    Dedup(Arc<Dedup>),
+}
+
+/// What the target keeps with each bio; reset to its default before each `map`.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct PerBio {
+    /// In remap mode.
+    remap: remap::PerBio,
+    /// In dedup mode.
+    dedup: dedup::PerBio,
 }
 
 /// Keeps the slab caches that all targets' bios come from, as long as the module is loaded.
@@ -164,35 +114,62 @@ impl Target for Spare {
         context: &mut Constructor<'_>,
         arguments: Arguments<'_>,
     ) -> Result<Arc<Self>, ConstructError> {
-        Self::construct(context, arguments)
+        let table = Table::read(arguments)?;
+        let target = if table.asks_for_dedup() {
+            Self::Dedup(Dedup::construct(context, &table)?)
+        } else {
+            Self::Remap(Remap::construct(context, &table)?)
+        };
+        Ok(Arc::new(target, GFP_KERNEL)?)
     }
 
     fn destroy(this: ArcBorrow<'_, Self>) {
-        Self::tear_down(this);
+        match &*this {
+            Self::Remap(target) => Remap::tear_down(target.as_arc_borrow()),
+            Self::Dedup(target) => Dedup::tear_down(target.as_arc_borrow()),
+        }
     }
 
     fn map<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Self>) -> Mapped<'a> {
-        Self::map_bio(this, bio)
+        match &*this {
+            Self::Remap(target) => Remap::map_bio(target.as_arc_borrow(), bio),
+            Self::Dedup(target) => Dedup::map_bio(target.as_arc_borrow(), bio),
+        }
     }
 
     fn end_io<'a>(this: ArcBorrow<'_, Self>, bio: EndBio<'a, Self>) -> Ended<'a> {
-        Self::end_bio(this, bio)
+        match &*this {
+            Self::Remap(target) => Remap::end_bio(target.as_arc_borrow(), bio),
+            Self::Dedup(target) => Dedup::end_bio(target.as_arc_borrow(), bio),
+        }
     }
 
     fn presuspend(this: ArcBorrow<'_, Self>, state: Suspending<'_>) {
-        Self::begin_suspend(this, state.is_noflush());
+        match &*this {
+            Self::Remap(target) => Remap::begin_suspend(target.as_arc_borrow(), state.is_noflush()),
+            Self::Dedup(target) => Dedup::begin_suspend(target.as_arc_borrow(), state.is_noflush()),
+        }
     }
 
     fn presuspend_undo(this: ArcBorrow<'_, Self>, _state: Running<'_>) {
-        Self::undo_suspend(this);
+        match &*this {
+            Self::Remap(target) => Remap::undo_suspend(target.as_arc_borrow()),
+            Self::Dedup(target) => Dedup::undo_suspend(target),
+        }
     }
 
     fn postsuspend(this: ArcBorrow<'_, Self>, _state: Quiesced<'_>) {
-        Self::finish_suspend(this);
+        match &*this {
+            Self::Remap(target) => Remap::finish_suspend(target.as_arc_borrow()),
+            Self::Dedup(target) => Dedup::finish_suspend(target.as_arc_borrow()),
+        }
     }
 
     fn preresume(this: ArcBorrow<'_, Self>, _state: Starting<'_>) -> Result {
-        Self::activate(this)
+        match &*this {
+            Self::Remap(target) => Remap::activate(target.as_arc_borrow()),
+            Self::Dedup(target) => Dedup::activate(target.as_arc_borrow()),
+        }
     }
 
     fn status(
@@ -201,7 +178,10 @@ impl Target for Spare {
         _noflush: bool,
         out: &mut StatusWriter<'_>,
     ) {
-        this.write_status(kind, out);
+        match &*this {
+            Self::Remap(target) => target.write_status(kind, out),
+            Self::Dedup(target) => target.write_status(kind, out),
+        }
     }
 
     fn message(
@@ -209,21 +189,23 @@ impl Target for Spare {
         words: Words<'_>,
         reply: &mut Reply<'_>,
     ) -> Result<(), MessageError> {
-        Self::answer_message(this, words, reply)
+        match &*this {
+            Self::Remap(target) => Remap::answer_message(target.as_arc_borrow(), words, reply),
+            Self::Dedup(target) => Dedup::answer_message(target.as_arc_borrow(), words, reply),
+        }
     }
 
     fn iterate_devices(this: ArcBorrow<'_, Self>, visitor: &mut DeviceVisitor<'_>) {
-        visitor.visit(&this.main, 0, this.main.sectors());
-        visitor.visit(&this.spare, 0, this.spare.sectors());
+        match &*this {
+            Self::Remap(target) => target.show_devices(visitor),
+            Self::Dedup(target) => target.show_devices(visitor),
+        }
     }
 
     fn io_hints(this: ArcBorrow<'_, Self>, limits: &mut Limits<'_>) {
-        // A repair covers one bio at most; see `construct::LONGEST_BIO`.
-        limits.set_max_write_zeroes_sectors(
-            this.main
-                .max_write_zeroes_sectors()
-                .min(this.spare.max_write_zeroes_sectors())
-                .min(construct::LONGEST_BIO),
-        );
+        match &*this {
+            Self::Remap(target) => target.limit(limits),
+            Self::Dedup(target) => target.limit(limits),
+        }
     }
 }

@@ -6,6 +6,7 @@ mod end;
 mod held;
 mod map;
 mod operation;
+mod part;
 mod queue;
 mod split;
 
@@ -21,6 +22,10 @@ pub use self::{
         Mapped, //
     },
     operation::Operation,
+    part::{
+        PartIo,
+        PartSet, //
+    },
     queue::BioQueue,
     split::SplitPool, //
 };

@@ -132,6 +132,10 @@ impl<T: Target> Parts<T> {
         self.bio
     }
 
+    pub(super) fn as_raw(&self) -> NonNull<c::bio> {
+        self.bio
+    }
+
     pub(super) fn bio(&self) -> *mut c::bio {
         self.bio.as_ptr()
     }

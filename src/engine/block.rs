@@ -7,6 +7,8 @@ use kernel::alloc::{AllocError, Flags, KBox};
 
 /// The content of one block, aligned to its own size.
 #[derive(Clone)]
+// On the host, the stand-in for the kernel's crate has its own way to say it.
+#[cfg_attr(CONFIG_RUST, derive(kernel::prelude::Zeroable))]
 #[repr(C, align(4096))]
 pub struct Block(
     /// The bytes.
@@ -17,9 +19,13 @@ pub struct Block(
 pub type Buffer = KBox<Block>;
 
 /// Allocates a block of zeros. Called at construction only.
-#[inline(never)]
-pub(super) fn new_buffer(flags: Flags) -> Result<Buffer, AllocError> {
-    KBox::new(Block([0; BLOCK_BYTES]), flags)
+///
+/// # Errors
+///
+/// Too little memory.
+pub fn new_buffer(flags: Flags) -> Result<Buffer, AllocError> {
+    // Not made on the stack, where it would take twice its size.
+    KBox::zeroed(flags)
 }
 
 /// Writes zeros over the sectors in `mask`.

@@ -10,6 +10,7 @@
 //! | `format` | what lies on the legs, bytes to values and back |
 //! | `cache` | pages in memory |
 //! | `journal` | batches of records and images, and the ring that they are written to |
+//! | `fingerprint` | the fast hash of a block |
 //! | `pool` | where blocks are free |
 //! | `volume` | requests, commits, checkpoints, activation |
 //! | `event`, `action` | what goes in and out |
@@ -18,6 +19,7 @@
 pub mod action;
 mod cache;
 pub mod event;
+mod fingerprint;
 pub mod format;
 mod journal;
 mod pool;
@@ -30,6 +32,7 @@ mod volume;
 
 pub use action::{Action, Activation, Failure, Io, IoKind};
 pub use event::{Content, Event, Fill, OperationId, Request, RequestId, RequestKind};
+pub use fingerprint::{fingerprint, is_zero};
 pub use refusal::Refusal;
 pub use settings::{Settings, SettingsError};
 pub use status::{Counters, State, Status};

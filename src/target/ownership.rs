@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! One spare serves one target: who uses it, and how a reloaded table takes it over.
+//! One device serves one target: who uses it, and how a reloaded table takes it over.
 
 use kernel::prelude::*;
 
@@ -12,32 +12,32 @@ use crate::{
     kern::Claimant, //
 };
 
-/// This target's right to use its spare.
+/// This target's right to use a device.
 pub(crate) struct Ownership(Claimant);
 
 impl Ownership {
-    /// Refuses a spare that serves another mapped device. Sleeps.
-    pub(crate) fn new(spare: &Device, mapped_device: &str) -> Result<Self, ConstructError> {
-        let (major, minor) = spare.number();
+    /// Refuses a device that serves another mapped device; `role` says as what it is to be used. Sleeps.
+    pub(crate) fn new(role: &str, device: &Device, mapped_device: &str) -> Result<Self, ConstructError> {
+        let (major, minor) = device.number();
         let key = (u64::from(major) << 32) | u64::from(minor);
         let claimant = Claimant::new(key, owner(mapped_device)).map_err(|error| {
             ConstructError::new(
                 error,
                 fmt!(
-                    "spare device {} already serves another spare target: remove that one first, or use another spare",
-                    spare.name()
+                    "{role} device {} already serves another spare target: remove that one first, or use another device",
+                    device.name()
                 ),
             )
         })?;
         Ok(Self(claimant))
     }
 
-    /// Takes the spare for I/O. Sleeps.
+    /// Takes the device for I/O. Sleeps.
     pub(crate) fn take(&self) -> Result {
         self.0.claim()
     }
 
-    /// Keeps the spare, but lets the next table of the same mapped device take it over. Sleeps.
+    /// Keeps the device, but lets the next table of the same mapped device take it over. Sleeps.
     pub(crate) fn rest(&self) {
         self.0.rest();
     }

@@ -210,6 +210,12 @@ impl<T: Target> HeldBio<T> {
         unsafe { pool.submit_front(self.0.bio(), device, sector, sectors) }
     }
 
+    /// Has the bio wait for parts, whose errors become its own.
+    pub(super) fn begin_parts(&mut self) -> NonNull<c::bio> {
+        self.0.set_split();
+        self.0.as_raw()
+    }
+
     /// Ends the bio. Any context.
     pub fn complete(self, status: Status) {
         self.dispose(|parts| parts.end(status));

@@ -16,7 +16,6 @@ use kernel::{
 
 use crate::{
     dm::{
-        Arguments,
         ConstructError,
         Constructor,
         Device,
@@ -39,20 +38,21 @@ use crate::{
     },
 };
 
+use crate::target::{
+    name::Name,
+    ownership::Ownership,
+    table::Table, //
+};
+
 use super::{
     counters::Counters,
     inbox::Inbox,
-    name::Name,
-    options::{
-        Options,
-        OPTION_WORDS_MAX, //
-    },
+    options::Options,
     orders::Orders,
-    ownership::Ownership,
     requests::Requests,
     suspend::Answers,
     worker::Core,
-    Spare, //
+    Remap, //
 };
 
 /// Longest bio that is taken whole, in sectors (1 MiB), but for discards: a failing one is repaired block by block, and
@@ -69,24 +69,23 @@ const SPLIT_BIOS: u32 = 16;
 /// One flush for main, one for the spare.
 const FLUSHES: u32 = 2;
 
-impl Spare {
-    /// Constructs the target of one table line.
-    pub(super) fn construct(
+impl Remap {
+    /// Constructs the target of one table line. A function of its own, for the stack's sake.
+    #[inline(never)]
+    pub(in crate::target) fn construct(
         context: &mut Constructor<'_>,
-        mut arguments: Arguments<'_>,
+        table: &Table<'_>,
     ) -> Result<Arc<Self>, ConstructError> {
-        let main_path = arguments.required("main device")?;
-        let spare_path = arguments.required("spare device")?;
-        let options = read_options(arguments)?;
+        let options = read_options(table)?;
         if !context.is_writable() && !options.read_only {
             return Err(ConstructError::invalid(fmt!(
                 "the table is read-only: create it without --readonly, since remapping must write, or with the option read_only"
             )));
         }
-        let main = context.device(main_path)?;
-        let spare = context.device(spare_path)?;
+        let main = context.device(table.main)?;
+        let spare = context.device(table.spare)?;
         check_devices(context, &main, &spare, options.read_only)?;
-        let ownership = Ownership::new(&spare, context.device_name())?;
+        let ownership = Ownership::new("spare", &spare, context.device_name())?;
 
         context.set_flush_bios(FLUSHES);
         // Also when no leg has a volatile cache now: it may be switched on, or get another table, later.
@@ -153,14 +152,8 @@ impl Spare {
     }
 }
 
-fn read_options(mut arguments: Arguments<'_>) -> Result<Options, ConstructError> {
-    let mut features = arguments.feature_arguments(OPTION_WORDS_MAX as usize)?;
-    arguments.finish()?;
-    let mut words = KVec::with_capacity(features.remaining(), GFP_KERNEL)?;
-    while let Some(word) = features.next() {
-        words.push(word?, GFP_KERNEL)?;
-    }
-    Options::parse(words.iter().copied())
+fn read_options(table: &Table<'_>) -> Result<Options, ConstructError> {
+    Options::parse(table.words.iter().copied())
         .map_err(|error| ConstructError::invalid(fmt!("{}", Plain(&error))))
 }
 

@@ -2,10 +2,9 @@
 
 //! Counters of the shell. The engine counts its own work; see `engine::Status`.
 
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
-};
+use kernel::sync::atomic::Atomic;
+
+use crate::target::counter::Counter;
 
 /// Counts since the target was constructed; each is independent, so relaxed order suffices.
 ///
@@ -51,24 +50,5 @@ impl Counters {
             passed_errors: Counter::new(),
             spare_written: Atomic::new(0),
         }
-    }
-}
-
-/// One counter.
-pub(crate) struct Counter(Atomic<i64>);
-
-impl Counter {
-    const fn new() -> Self {
-        Self(Atomic::new(0))
-    }
-
-    /// Adds one. Any context.
-    pub(crate) fn count(&self) {
-        self.0.add(1, Relaxed);
-    }
-
-    /// The value so far.
-    pub(crate) fn get(&self) -> i64 {
-        self.0.load(Relaxed)
     }
 }

@@ -20,19 +20,21 @@ use crate::{
     },
 };
 
+use crate::target::Spare;
+
 use super::{
     per_bio::{
         Reason,
         Route, //
     },
-    Spare, //
+    Remap, //
 };
 
-impl Spare {
+impl Remap {
     /// Ends one bio that was sent to a leg.
-    pub(super) fn end_bio<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Self>) -> Ended<'a> {
+    pub(in crate::target) fn end_bio<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Spare>) -> Ended<'a> {
         // Before anything else: a repair of this very bio must not wait for it.
-        if let Some(token) = bio.per_bio_mut().epoch.take() {
+        if let Some(token) = bio.per_bio_mut().remap.epoch.take() {
             Self::leave_epoch(this, token);
         }
         if bio.status().is_ok() {
@@ -41,7 +43,7 @@ impl Spare {
         Self::end_failed(this, bio)
     }
 
-    fn end_failed<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Self>) -> Ended<'a> {
+    fn end_failed<'a>(this: ArcBorrow<'_, Self>, mut bio: EndBio<'a, Spare>) -> Ended<'a> {
         let operation = bio.operation();
         let status = bio.status();
         let repairable = matches!(
@@ -73,7 +75,7 @@ impl Spare {
         } else {
             this.counters.repairs_read.count();
         }
-        bio.per_bio_mut().reason = match bio.per_bio().route {
+        bio.per_bio_mut().remap.reason = match bio.per_bio().remap.route {
             Route::Main => Reason::MainFailed,
             Route::Slot => Reason::SlotFailed,
             // Which part failed is not known: the engine looks at each block anew.
@@ -94,7 +96,7 @@ impl Spare {
     }
 
     /// Hands a held bio to the worker. Any context.
-    pub(super) fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Self>) {
+    pub(super) fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Spare>) {
         this.counters.held_bios.count();
         // In this order and under the lock: once the worker can get the bio it may complete it, and with the last
         // bio the target may go away. Nothing of the target is used after that but the lock that is given up.

@@ -23,7 +23,7 @@ use crate::{
     },
 };
 
-use super::Spare;
+use crate::target::Spare;
 
 /// The outcome of one own bio.
 pub(crate) struct Finished {
@@ -35,7 +35,7 @@ pub(crate) struct Finished {
     pub(crate) buffer: Option<Buffer>,
 }
 
-/// The inbox itself; lives in `Spare::inbox`.
+/// The inbox itself; lives in `Remap::inbox`.
 pub(crate) struct Inbox {
     held: BioQueue<Spare>,
     finished: KVec<Finished>,

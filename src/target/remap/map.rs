@@ -20,21 +20,23 @@ use crate::{
     engine::Verdict,
 };
 
+use crate::target::Spare;
+
 use super::{
     construct::LONGEST_BIO,
     per_bio::{
         Reason,
         Route, //
     },
-    Spare, //
+    Remap, //
 };
 
 /// Number of the flush that goes to main; the other one goes to the spare.
 const FLUSH_OF_MAIN: u32 = 0;
 
-impl Spare {
+impl Remap {
     /// Maps one bio.
-    pub(super) fn map_bio<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Self>) -> Mapped<'a> {
+    pub(in crate::target) fn map_bio<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Spare>) -> Mapped<'a> {
         match bio.operation() {
             Operation::Read | Operation::Write | Operation::WriteZeroes => {
                 Self::map_data(this, bio)
@@ -45,20 +47,20 @@ impl Spare {
         }
     }
 
-    fn map_data<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+    fn map_data<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Spare>) -> Mapped<'a> {
         let changes = bio.operation().changes_data();
         if changes && this.options.read_only {
             return bio.fail();
         }
         // Before the verdict: a repair that marks its blocks busy after we have looked waits for this.
-        bio.per_bio_mut().epoch = changes.then(|| this.epoch.enter());
+        bio.per_bio_mut().remap.epoch = changes.then(|| this.epoch.enter());
         // The target splits long bios itself. dm core, told to do so, would also split at the queue's own limit, which
         // it does for no target that has no limit: a disk below that takes 127 KiB at a time then costs a second bio.
         let longest = bio.sectors().min(LONGEST_BIO);
         let mut verdict = this.lookup.decide(bio.sector(), longest, changes);
         if !changes && matches!(verdict, Verdict::Slot { .. }) {
             // A slot that is given back waits for the reads on their way to it; what was found before may be over.
-            bio.per_bio_mut().epoch = Some(this.epoch.enter());
+            bio.per_bio_mut().remap.epoch = Some(this.epoch.enter());
             verdict = this.lookup.decide(bio.sector(), longest, changes);
         }
         match this.in_logical_blocks(verdict) {
@@ -76,7 +78,7 @@ impl Spare {
                 if bio.accept_partial(sectors).is_err() {
                     return Self::refuse(this, bio);
                 }
-                bio.per_bio_mut().route = Route::Slot;
+                bio.per_bio_mut().remap.route = Route::Slot;
                 this.count_slot(changes);
                 bio.remap(&this.spare, sector_on_spare)
             }
@@ -99,7 +101,7 @@ impl Spare {
                     return Self::refuse(this, bio);
                 }
                 Self::leave_early(this, &mut bio);
-                bio.per_bio_mut().reason = Reason::Blocked;
+                bio.per_bio_mut().remap.reason = Reason::Blocked;
                 let (held, mapped) = bio.hold();
                 Self::put_into_inbox(this, held);
                 mapped
@@ -134,11 +136,11 @@ impl Spare {
     ///
     /// A discard promises nothing about the content that follows, so a remapped block may keep its data. One that
     /// is being repaired must: its old data may be all that the repair has.
-    fn map_discard<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+    fn map_discard<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Spare>) -> Mapped<'a> {
         if this.options.read_only {
             return bio.fail();
         }
-        bio.per_bio_mut().epoch = Some(this.epoch.enter());
+        bio.per_bio_mut().remap.epoch = Some(this.epoch.enter());
         // Nothing of a discard is ever repaired, so it may be of any length: devices ignore what is shorter than their
         // granularity. Only where all of it cannot pass it is looked at piece by piece.
         let longest = bio.sectors().min(LONGEST_BIO);
@@ -166,7 +168,7 @@ impl Spare {
     }
 
     /// Each flush comes twice, once for each leg.
-    fn map_flush<'a>(&self, bio: MapBio<'a, Self>) -> Mapped<'a> {
+    fn map_flush<'a>(&self, bio: MapBio<'a, Spare>) -> Mapped<'a> {
         if bio.target_bio_number() == FLUSH_OF_MAIN {
             self.counters.main_flushes.count();
             return bio.remap(&self.main, 0);
@@ -182,13 +184,13 @@ impl Spare {
 
     /// Ends a bio that must be split and cannot be. dm core only makes such bios for operations that this target
     /// does not offer.
-    fn refuse<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Self>) -> Mapped<'a> {
+    fn refuse<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Spare>) -> Mapped<'a> {
         Self::leave_early(this, &mut bio);
         bio.complete(Status::NOTSUPP)
     }
 
-    fn leave_early(this: ArcBorrow<'_, Self>, bio: &mut MapBio<'_, Self>) {
-        if let Some(token) = bio.per_bio_mut().epoch.take() {
+    fn leave_early(this: ArcBorrow<'_, Self>, bio: &mut MapBio<'_, Spare>) {
+        if let Some(token) = bio.per_bio_mut().remap.epoch.take() {
             Self::leave_epoch(this, token);
         }
     }

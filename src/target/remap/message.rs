@@ -18,7 +18,7 @@ use crate::{
 
 use super::{
     status::other_errors,
-    Spare, //
+    Remap, //
 };
 
 /// What `help` replies: one message a line.
@@ -29,9 +29,9 @@ const HELP: &str = "help                       this list\n\
                     test <block> [<count>]     read them, and repair those that fail\n\
                     sync                       write the metadata to every copy\n";
 
-impl Spare {
+impl Remap {
     /// Answers one message.
-    pub(super) fn answer_message(
+    pub(in crate::target) fn answer_message(
         this: ArcBorrow<'_, Self>,
         words: Words<'_>,
         reply: &mut Reply<'_>,

@@ -19,8 +19,6 @@ pub(crate) const COMMIT_TIMEOUT_MIN: u32 = 100;
 pub(crate) const COMMIT_TIMEOUT_MAX: u32 = 600_000;
 /// Most bad blocks a minute that a table line may allow.
 pub(crate) const FAIL_AFTER_MAX: u32 = 1_000_000;
-/// Most words that the options of one table line can have: six options of two words each, and one of one word.
-pub(crate) const OPTION_WORDS_MAX: u32 = 13;
 
 /// The options of one target, all of them with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

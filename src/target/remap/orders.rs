@@ -42,7 +42,7 @@ use crate::{
     },
 };
 
-use super::Spare;
+use super::Remap;
 use counts::Counts;
 
 /// The number that orders have at the engine; those of bios are far below.
@@ -156,7 +156,7 @@ impl Drop for Taken<'_> {
     }
 }
 
-impl Spare {
+impl Remap {
     /// Does what `remap`, `unremap` or `test` ask for, and replies with what became of the blocks.
     pub(super) fn order_blocks(
         this: ArcBorrow<'_, Self>,

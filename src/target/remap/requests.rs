@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-use super::Spare;
+use crate::target::Spare;
 
 /// A table of held bios; the index is the request's number.
 pub(crate) struct Requests {
@@ -54,7 +54,7 @@ impl Requests {
             sector: bio.sector(),
             sectors: bio.sectors(),
             fua: bio.is_fua(),
-            cause: bio.per_bio().reason.cause(),
+            cause: bio.per_bio().remap.reason.cause(),
         };
         match self.bios.get_mut(number as usize) {
             Some(place) => {

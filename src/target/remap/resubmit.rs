@@ -12,12 +12,14 @@ use crate::{
     engine::Verdict,
 };
 
+use crate::target::Spare;
+
 use super::{
     per_bio::{
         Reason,
         Route, //
     },
-    Spare, //
+    Remap, //
 };
 
 /// What becomes of a held bio that is mapped again.
@@ -30,20 +32,20 @@ enum Whole {
     Poisoned,
 }
 
-impl Spare {
+impl Remap {
     /// Maps a held bio again, in as many parts as it needs by now.
     ///
     /// All of it must be free before any of it is sent: a bio that waited with a part in flight would wait for a
     /// repair that waits for that part. The epoch, entered for reads too, keeps every repair that begins
     /// meanwhile from moving anything.
-    pub(super) fn resubmit(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Self>) {
+    pub(super) fn resubmit(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Spare>) {
         let changes = bio.operation().changes_data();
-        bio.per_bio_mut().epoch = Some(this.epoch.enter());
+        bio.per_bio_mut().remap.epoch = Some(this.epoch.enter());
         match this.whole_verdict(&bio, changes) {
             Whole::Free => Self::send(this, bio, changes),
             Whole::Blocked => {
                 Self::leave_held(this, &mut bio);
-                bio.per_bio_mut().reason = Reason::Blocked;
+                bio.per_bio_mut().remap.reason = Reason::Blocked;
                 Self::put_into_inbox(this, bio);
             }
             Whole::Poisoned => {
@@ -55,7 +57,7 @@ impl Spare {
     }
 
     /// Looks at every part of a held bio.
-    fn whole_verdict(&self, bio: &HeldBio<Self>, changes: bool) -> Whole {
+    fn whole_verdict(&self, bio: &HeldBio<Spare>, changes: bool) -> Whole {
         let (mut sector, mut left) = (bio.sector(), bio.sectors());
         while left > 0 {
             let sectors = match self.lookup.decide(sector, left, changes) {
@@ -70,7 +72,7 @@ impl Spare {
     }
 
     /// Sends a held bio, none of whose blocks was busy inside the epoch that it holds.
-    fn send(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Self>, changes: bool) {
+    fn send(this: ArcBorrow<'_, Self>, mut bio: HeldBio<Spare>, changes: bool) {
         let mut sent = None;
         loop {
             let (sector, left) = bio.remaining();
@@ -89,11 +91,11 @@ impl Spare {
                     return bio.complete(Status::IOERR);
                 }
             };
-            bio.per_bio_mut().route = match sent {
+            bio.per_bio_mut().remap.route = match sent {
                 Some(earlier) if earlier != route => Route::Both,
                 _ => route,
             };
-            sent = Some(bio.per_bio().route);
+            sent = Some(bio.per_bio().remap.route);
             if sectors >= left {
                 return bio.submit_to(device, target);
             }
@@ -107,8 +109,8 @@ impl Spare {
         }
     }
 
-    fn leave_held(this: ArcBorrow<'_, Self>, bio: &mut HeldBio<Self>) {
-        if let Some(token) = bio.per_bio_mut().epoch.take() {
+    fn leave_held(this: ArcBorrow<'_, Self>, bio: &mut HeldBio<Spare>) {
+        if let Some(token) = bio.per_bio_mut().remap.epoch.take() {
             Self::leave_epoch(this, token);
         }
     }

@@ -18,11 +18,11 @@ use crate::{
 
 use kernel::prelude::*;
 
-use super::Spare;
+use super::Remap;
 
-impl Spare {
+impl Remap {
     /// Writes the line that `kind` asks for.
-    pub(super) fn write_status(&self, kind: StatusKind, out: &mut StatusWriter<'_>) {
+    pub(in crate::target) fn write_status(&self, kind: StatusKind, out: &mut StatusWriter<'_>) {
         let status = self.core.lock().engine.snapshot();
         match kind {
             StatusKind::Info => self.write_info(&status, out),

@@ -33,7 +33,7 @@ use crate::{
     },
 };
 
-use super::Spare;
+use super::Remap;
 
 /// What the engine has answered to the hooks.
 #[pin_data]
@@ -93,9 +93,9 @@ impl Answers {
     }
 }
 
-impl Spare {
+impl Remap {
     /// Loads, recovers or formats the set; sleeps until that is done or has failed.
-    pub(super) fn activate(this: ArcBorrow<'_, Self>) -> Result {
+    pub(in crate::target) fn activate(this: ArcBorrow<'_, Self>) -> Result {
         // The device is suspended: whatever is allocated must not wait for I/O to it.
         let _noio = NoIo::enter();
         if let Err(error) = this.ownership.take() {
@@ -185,18 +185,18 @@ impl Spare {
     }
 
     /// Stops retries at once; on a noflush suspension returns every bio that waits. Does not wait.
-    pub(super) fn begin_suspend(this: ArcBorrow<'_, Self>, noflush: bool) {
+    pub(in crate::target) fn begin_suspend(this: ArcBorrow<'_, Self>, noflush: bool) {
         this.ask_to_suspend(this, noflush);
     }
 
     /// The suspension was given up: everything goes on.
-    pub(super) fn undo_suspend(this: ArcBorrow<'_, Self>) {
+    pub(in crate::target) fn undo_suspend(this: ArcBorrow<'_, Self>) {
         this.core.lock().engine.handle(Event::Resume);
         this.worker.enqueue(this);
     }
 
     /// Commits what is left, writes the clean marker and waits for every own bio.
-    pub(super) fn finish_suspend(this: ArcBorrow<'_, Self>) {
+    pub(in crate::target) fn finish_suspend(this: ArcBorrow<'_, Self>) {
         let _noio = NoIo::enter();
         let noflush = this.answers.state.lock().noflush;
         // No user bio is in flight any more: this answer is the last word.
@@ -219,7 +219,7 @@ impl Spare {
     }
 
     /// Stops everything that could still run; afterwards nothing of this target is left but its memory.
-    pub(super) fn tear_down(this: ArcBorrow<'_, Self>) {
+    pub(in crate::target) fn tear_down(this: ArcBorrow<'_, Self>) {
         let _noio = NoIo::enter();
         // A table that was suspended is at rest already. One whose activation was killed, or that never got its
         // resume, is not: it is stopped where it is. Once the running pass has ended no action is performed any more,

@@ -56,14 +56,16 @@ use crate::{
     },
 };
 
+use crate::target::Spare;
+
 use super::{
     end_io::is_media,
     inbox::Finished,
     requests::Requests,
-    Spare, //
+    Remap, //
 };
 
-/// What the worker and the status calls share, under `Spare::core`.
+/// What the worker and the status calls share, under `Remap::core`.
 pub(crate) struct Core {
     /// Decides everything.
     pub(crate) engine: Engine,
@@ -75,7 +77,7 @@ pub(crate) struct Core {
 
 /// The context of an own bio: whose it is, and the engine's name for it.
 pub(crate) struct OwnBio {
-    target: Arc<Spare>,
+    target: Arc<Remap>,
     token: Token,
 }
 
@@ -103,7 +105,7 @@ impl OwnIo for OwnBio {
     }
 }
 
-impl Work for Spare {
+impl Work for Remap {
     fn run(this: ArcBorrow<'_, Self>) {
         // Whatever is allocated below must not wait for I/O: it may be I/O to this very device.
         let _noio = NoIo::enter();
@@ -125,7 +127,7 @@ impl Work for Spare {
     }
 }
 
-impl Spare {
+impl Remap {
     /// Hands everything in the inbox to the engine, bios only as far as it has room for them.
     fn empty_inbox(&self) {
         loop {
@@ -219,7 +221,7 @@ impl Spare {
 
     /// Gives a bio back to device-mapper, if it still takes it: a suspension that is given up ends that before we hear
     /// of it. Then the bio goes on waiting here, for as long as that takes.
-    fn requeue(this: ArcBorrow<'_, Self>, bio: HeldBio<Self>) {
+    fn requeue(this: ArcBorrow<'_, Self>, bio: HeldBio<Spare>) {
         if let Err(bio) = bio.requeue() {
             fsleep(Delta::from_millis(1));
             Self::put_into_inbox(this, bio);
@@ -246,7 +248,7 @@ impl Spare {
         }
     }
 
-    fn take_request(&self, request: RequestId) -> Option<HeldBio<Self>> {
+    fn take_request(&self, request: RequestId) -> Option<HeldBio<Spare>> {
         self.core.lock().requests.remove(request)
     }
 

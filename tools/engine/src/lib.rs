@@ -9,3 +9,9 @@ mod module {
 }
 
 pub use module::engine::{self, *};
+
+impl kernel::alloc::Zeroable for Block {
+    fn zeroed() -> Self {
+        Self([0; BLOCK_BYTES])
+    }
+}

@@ -2,7 +2,7 @@
 
 //! The option words of a table line: the module's own parser, compiled for the host.
 
-#[path = "../../../src/target/options.rs"]
+#[path = "../../../src/target/remap/options.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod options;
 

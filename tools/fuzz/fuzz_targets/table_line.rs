@@ -7,7 +7,7 @@
 use dm_spare_simulator::fuzz::write_seeds_if_asked;
 use libfuzzer_sys::fuzz_target;
 
-#[path = "../../../src/target/options.rs"]
+#[path = "../../../src/target/remap/options.rs"]
 #[allow(dead_code, unreachable_pub)]
 mod options;
 

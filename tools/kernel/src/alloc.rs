@@ -37,6 +37,20 @@ impl<T> KBox<T> {
     }
 }
 
+impl<T: Zeroable> KBox<T> {
+    /// Allocates memory that is all zero.
+    pub fn zeroed(_flags: Flags) -> Result<Self, AllocError> {
+        failure::allocate()?;
+        Ok(Self(Box::new(T::zeroed())))
+    }
+}
+
+/// A type for which zeros are a valid value. In the kernel's crate the memory tells, here the type does.
+pub trait Zeroable {
+    /// The value.
+    fn zeroed() -> Self;
+}
+
 impl<T> Deref for KBox<T> {
     type Target = T;
 

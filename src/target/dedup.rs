@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Dedup mode: a volume that stores each distinct block once.
+//!
+//! | file | what happens there | context |
+//! |---|---|---|
+//! | `options`, `construct` | a table line becomes a target | process |
+//! | `map` | a bio is held for the worker; a read that main served ends | the submitter's; any |
+//! | `inbox` | what waits for the worker | any |
+//! | `worker` | events reach the volume | the target's own queue |
+//! | `admit` | bios become requests, with a copy of their data | worker |
+//! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
+//! | `data` | comparisons, and writes of neighbours | worker |
+//! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
+//! | `own_io` | ends of the target's own bios, and of parts of reads | any |
+//! | `lifecycle` | activation, suspension, removal | process |
+//! | `status`, `message`, `counters` | what users see | process |
+
+mod admit;
+mod construct;
+mod counters;
+mod data;
+mod inbox;
+mod lifecycle;
+mod map;
+mod message;
+mod options;
+mod own_io;
+mod perform;
+mod requests;
+mod run;
+mod shell;
+mod status;
+mod worker;
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        Mutex, //
+    },
+};
+
+use crate::{
+    dm::{
+        Device,
+        DeviceVisitor,
+        Events,
+        Limits,
+        PartSet, //
+    },
+    engine::{
+        dedup::Settings,
+        BLOCK_BYTES,
+        SECTORS_PER_BLOCK, //
+    },
+    kern::{
+        BioSet,
+        IrqLock,
+        Timer,
+        Worker, //
+    },
+};
+
+use super::{
+    name::Name,
+    ownership::Ownership, //
+};
+
+use self::{
+    counters::Counters,
+    inbox::Inbox,
+    lifecycle::Answers,
+    message::Commits,
+    options::Options,
+    own_io::{
+        OwnBio,
+        ReadPart, //
+    },
+    shell::Core,
+    status::Snapshot, //
+};
+
+pub(super) use self::map::PerBio;
+
+/// Longest discard or zeroing, in sectors (1 GiB): the worker makes requests of 32 MiB of it.
+const LONGEST_FILL: u32 = 1 << 21;
+
+/// One device in dedup mode.
+///
+/// Shared by every CPU that submits, by completions in any context, and by the worker. Fields are dropped in
+/// the order written: everything that can run or be in flight goes before the devices it uses.
+#[pin_data]
+pub(crate) struct Dedup {
+    name: Name,
+    options: Options,
+    settings: Settings,
+    worker: Worker<Self>,
+    commit_timer: Timer<Self>,
+    bios: BioSet<OwnBio>,
+    parts: PartSet<ReadPart>,
+    #[pin]
+    inbox: IrqLock<Inbox>,
+    #[pin]
+    core: Mutex<Core>,
+    #[pin]
+    answers: Answers,
+    #[pin]
+    commits: Commits,
+    #[pin]
+    snapshot: Mutex<Snapshot>,
+    /// 1 while bios that the volume has not seen go back to device-mapper.
+    returning: Atomic<i32>,
+    /// 1 once the destructor has begun: the worker does nothing any more.
+    ending: Atomic<i32>,
+    counters: Counters,
+    main_ownership: Ownership,
+    spare_ownership: Ownership,
+    events: Events,
+    main: Device,
+    spare: Device,
+}
+
+impl Dedup {
+    fn ownerships(&self) -> [(&Ownership, &Device); 2] {
+        [
+            (&self.main_ownership, &self.main),
+            (&self.spare_ownership, &self.spare),
+        ]
+    }
+
+    pub(super) fn show_devices(&self, visitor: &mut DeviceVisitor<'_>) {
+        for device in [&self.main, &self.spare] {
+            // Whole blocks, since that is the unit of I/O.
+            let rest = device.sectors() % SECTORS_PER_BLOCK;
+            visitor.visit(device, 0, device.sectors().saturating_sub(rest));
+        }
+    }
+
+    pub(super) fn limit(&self, limits: &mut Limits<'_>) {
+        // CAST: 4096.
+        let block = BLOCK_BYTES as u32;
+        limits.set_logical_block_size(block);
+        limits.set_physical_block_size(block);
+        limits.set_io_min(block);
+        limits.set_discard(block, LONGEST_FILL);
+        limits.set_max_write_zeroes_sectors(LONGEST_FILL);
+    }
+}

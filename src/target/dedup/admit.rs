@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Bios become requests of the engine: a block of a write each, with a copy of its data and a fingerprint.
+//!
+//! Whoever submitted a bio may change its pages while it is under way. So a block is copied once, and hashed,
+//! compared and written from that copy.
+
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Relaxed,
+        ArcBorrow, //
+    },
+};
+
+use crate::{
+    dm::{
+        HeldBio,
+        Operation,
+        Status, //
+    },
+    engine::{
+        dedup::{
+            fingerprint,
+            is_zero,
+            Content,
+            Event,
+            Fill,
+            Lbn,
+            Request,
+            RequestKind, //
+        },
+        SECTORS_PER_BLOCK, //
+    },
+    target::Spare,
+};
+
+use super::{
+    requests::BioPlace,
+    shell::{
+        Core,
+        Shell, //
+    },
+    Dedup, //
+};
+
+/// Blocks that one request discards or zeroes at most (32 MiB): the volume walks a range in one go.
+const FILL_BLOCKS: u64 = 8192;
+
+impl Dedup {
+    /// Makes requests of bios as long as there is room; whether there was any.
+    pub(super) fn admit(this: ArcBorrow<'_, Self>, core: &mut Core) -> bool {
+        let Core { volume, shell } = core;
+        let mut any = false;
+        while shell.requests.has_room() {
+            let Some(request) = shell.next_request(&this) else {
+                break;
+            };
+            any = true;
+            volume.handle(Event::Request(request), &mut |action| {
+                Self::perform(this, shell, action);
+            });
+        }
+        any
+    }
+}
+
+impl Shell {
+    fn next_request(&mut self, target: &Dedup) -> Option<Request> {
+        loop {
+            let number = match self.cutting {
+                Some(number) => number,
+                None => self.begin_cutting(target)?,
+            };
+            if let Some(request) = self.cut(number, target) {
+                return Some(request);
+            }
+            if self.cutting.is_some() {
+                return None;
+            }
+            // It has failed.
+            self.end_if_done(number);
+        }
+    }
+
+    /// Takes the next bio that waits.
+    fn begin_cutting(&mut self, target: &Dedup) -> Option<u32> {
+        let bio = loop {
+            let bio = self.waiting.pop()?;
+            // ORDERING: whoever sets it enqueues the worker afterwards.
+            if target.returning.load(Relaxed) == 0 {
+                break bio;
+            }
+            match bio.requeue() {
+                Ok(()) => {}
+                // The suspension was given up.
+                Err(bio) => break bio,
+            }
+        };
+        let sectors_per_block = SECTORS_PER_BLOCK;
+        let blocks = match bio.operation() {
+            Operation::Flush => 1,
+            _ => u64::from(bio.sectors()) / sectors_per_block,
+        };
+        let place = BioPlace {
+            lbn: Lbn(bio.sector() / sectors_per_block),
+            bio: Some(bio),
+            blocks,
+            cut: 0,
+            left: 0,
+            status: Status::OK,
+        };
+        match self.requests.add_bio(place) {
+            Ok(number) => {
+                self.cutting = Some(number);
+                Some(number)
+            }
+            Err(mut place) => {
+                if let Some(bio) = place.bio.take() {
+                    self.waiting.push(bio);
+                }
+                None
+            }
+        }
+    }
+
+    /// Makes the next request of a bio; none if it is not to be gone on with.
+    fn cut(&mut self, number: u32, target: &Dedup) -> Option<Request> {
+        let secret = self.secret;
+        let place = self.requests.bio(number)?;
+        let bio = place.bio.as_ref()?;
+        let lbn = Lbn(place.lbn.0.saturating_add(place.cut));
+        let left = place.blocks.saturating_sub(place.cut);
+        let fua = bio.is_fua();
+        let mut buffer = None;
+        let (kind, blocks) = match bio.operation() {
+            Operation::Read => (RequestKind::Read { lbn, blocks: left }, left),
+            Operation::Write => {
+                // There are as many as requests.
+                let mut block = self.free.pop()?;
+                if copy_block(bio, place.cut, &mut block.0).is_err() {
+                    let _ = self.free.push_within_capacity(block);
+                    place.status = Status::INVALID;
+                    place.cut = place.blocks;
+                    self.cutting = None;
+                    return None;
+                }
+                target.counters.written_blocks.count();
+                let content = if is_zero(&block) {
+                    target.counters.zero_blocks.count();
+                    let _ = self.free.push_within_capacity(block);
+                    Content::Zero
+                } else {
+                    let content = Content::Data(fingerprint(secret, &block));
+                    buffer = Some(block);
+                    content
+                };
+                (RequestKind::Write { lbn, content, fua }, 1)
+            }
+            operation @ (Operation::Discard | Operation::WriteZeroes) => {
+                let blocks = left.min(FILL_BLOCKS);
+                let fill = match operation {
+                    Operation::Discard => Fill::Unmapped,
+                    _ => Fill::Zero,
+                };
+                let kind = RequestKind::Fill {
+                    lbn,
+                    blocks,
+                    fill,
+                    fua,
+                };
+                (kind, blocks)
+            }
+            _ => (RequestKind::Flush, left),
+        };
+        place.cut = place.cut.saturating_add(blocks);
+        place.left = place.left.saturating_add(1);
+        if place.cut >= place.blocks {
+            self.cutting = None;
+        }
+        let changes = matches!(
+            kind,
+            RequestKind::Write { .. } | RequestKind::Fill { .. }
+        );
+        let id = self.requests.add(number, blocks, changes, buffer)?;
+        Some(Request { id, kind })
+    }
+
+    /// Completes a bio if all of it is done.
+    pub(super) fn end_if_done(&mut self, number: u32) {
+        let Some(place) = self.requests.bio(number) else {
+            return;
+        };
+        if place.left > 0 || place.cut < place.blocks {
+            return;
+        }
+        let status = place.status;
+        if let Some(bio) = self.requests.remove_bio(number) {
+            bio.complete(status);
+        }
+    }
+}
+
+fn copy_block(bio: &HeldBio<Spare>, block: u64, target: &mut [u8]) -> Result {
+    let skip = block.saturating_mul(SECTORS_PER_BLOCK);
+    bio.copy_from_bio(u32::try_from(skip)?, target)
+}

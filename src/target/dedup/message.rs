@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! `dmsetup message`: each message replies.
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        ArcBorrow,
+        Mutex, //
+    },
+};
+
+use crate::{
+    dm::{
+        MessageError,
+        Reply,
+        Words, //
+    },
+    engine::dedup::RequestId,
+    kern::Gate,
+};
+
+use super::{
+    shell::Shell,
+    Dedup, //
+};
+
+/// The request of the message `commit`; those of bios are far below.
+pub(super) const COMMIT: RequestId = RequestId(u32::MAX);
+
+/// What `help` replies: one message a line.
+const HELP: &str = "help      this list\n\
+                    stats     every counter, one name and value a line\n\
+                    commit    make everything durable that is complete\n";
+
+/// The message `commit` that is at work, if any.
+#[pin_data]
+pub(super) struct Commits {
+    #[pin]
+    is_answered: Gate,
+    #[pin]
+    state: Mutex<CommitState>,
+}
+
+/// Under `Commits::state`; a leaf lock.
+struct CommitState {
+    /// From the moment it is asked for until it is answered, whether its sender still waits or not.
+    running: bool,
+    succeeded: bool,
+}
+
+impl Commits {
+    /// None.
+    pub(super) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            is_answered <- Gate::new(),
+            state <- new_mutex!(
+                CommitState {
+                    running: false,
+                    succeeded: false,
+                },
+                "dm_spare::commits"
+            ),
+        })
+    }
+
+    /// The volume has answered. Called by the worker.
+    pub(super) fn answered(&self, succeeded: bool) {
+        let mut state = self.state.lock();
+        state.running = false;
+        state.succeeded = succeeded;
+        self.is_answered.open();
+    }
+
+    /// Begins one, unless one is at work.
+    fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        let begins = !state.running;
+        if begins {
+            state.running = true;
+            self.is_answered.close();
+        }
+        begins
+    }
+}
+
+impl Dedup {
+    /// Answers one message.
+    pub(in crate::target) fn answer_message(
+        this: ArcBorrow<'_, Self>,
+        words: Words<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), MessageError> {
+        let name = words.get(0).unwrap_or("");
+        match (name, words.len()) {
+            ("help", 1) => {
+                reply.put(fmt!("{HELP}"));
+                Ok(())
+            }
+            ("stats", 1) => {
+                this.write_counters(reply);
+                Ok(())
+            }
+            ("commit", 1) => Self::commit(this, reply),
+            ("help" | "stats" | "commit", given) => Err(MessageError::invalid(fmt!(
+                "message `{}` takes no argument, but {} came with it: send it alone",
+                name,
+                given.saturating_sub(1)
+            ))),
+            _ => Err(MessageError::invalid(fmt!(
+                "message `{name}` is unknown in dedup mode: send `help` for the list"
+            ))),
+        }
+    }
+
+    /// Makes everything durable that is complete; waits for it, killably.
+    fn commit(this: ArcBorrow<'_, Self>, reply: &mut Reply<'_>) -> Result<(), MessageError> {
+        if !this.commits.begin() {
+            return Err(MessageError::new(
+                EBUSY,
+                fmt!("message `commit` is already at work: send it again later"),
+            ));
+        }
+        this.inbox.lock().orders.flush = true;
+        this.worker.enqueue(this);
+        this.commits.is_answered.wait_killable().map_err(|error| {
+            MessageError::new(error, fmt!("message `commit` was broken off: its sender was killed"))
+        })?;
+        if !this.commits.state.lock().succeeded {
+            return Err(MessageError::new(
+                EIO,
+                fmt!("message `commit` failed: the volume is not in service, or cannot be written"),
+            ));
+        }
+        reply.put(fmt!("committed\n"));
+        Ok(())
+    }
+
+    fn write_counters(&self, reply: &mut Reply<'_>) {
+        let status = self.snapshot.lock().status;
+        let engine = status.counters;
+        for (name, value) in [
+            ("logical_blocks", self.settings.geometry.logical_blocks),
+            ("mapped_blocks", status.mapped_blocks),
+            ("data_blocks", status.data_blocks),
+            ("used_blocks", status.used_blocks),
+            ("journal_blocks", status.journal_blocks),
+            ("journal_taken", status.journal_taken),
+            ("batches", status.batches),
+            ("checkpoint", status.checkpoint),
+            ("stored", engine.stored),
+            ("shared", engine.shared),
+            ("joined", engine.joined),
+            ("verify_failures", engine.collisions),
+            ("stale_advice", engine.stale_advice),
+            ("without_space", engine.without_space),
+            ("damaged_pages", engine.damaged_pages),
+            (
+                "memory_bytes",
+                status.memory_bytes.saturating_add(Shell::memory_bytes()),
+            ),
+        ] {
+            reply.put(fmt!("{name} {value}\n"));
+        }
+        let shell = &self.counters;
+        for (name, counter) in [
+            ("written_blocks", &shell.written_blocks),
+            ("zero_blocks", &shell.zero_blocks),
+            ("data_writes", &shell.data_writes),
+            ("whole_reads", &shell.whole_reads),
+            ("part_reads", &shell.part_reads),
+            ("comparisons", &shell.comparisons),
+            ("main_errors", &shell.main_errors),
+            ("spare_errors", &shell.spare_errors),
+        ] {
+            reply.put(fmt!("{} {}\n", name, counter.get()));
+        }
+    }
+}

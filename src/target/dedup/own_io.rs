@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! I/O of the target's own, and parts of users' reads: what goes with them, and where their ends go. Any context.
+
+use kernel::sync::{
+    Arc,
+    ArcBorrow, //
+};
+
+use crate::{
+    dm::{
+        PartIo,
+        Status, //
+    },
+    engine::{
+        dedup::{
+            Leg,
+            OperationId,
+            RequestId, //
+        },
+        Buffer,
+        ErrorClass,
+        Token, //
+    },
+    kern::{
+        error_limited,
+        OwnIo, //
+    },
+};
+
+use super::{
+    inbox::Finished,
+    run::Run,
+    Dedup, //
+};
+
+/// Whose I/O it is.
+#[derive(Clone, Copy)]
+pub(super) enum Purpose {
+    /// The engine's, by its name for it.
+    Metadata(Token),
+    /// Of a comparison.
+    Compare(OperationId, RequestId),
+    /// Of the writes in the run that it carries.
+    Write,
+}
+
+/// The memory of an own bio.
+pub(super) enum Memory {
+    /// One block.
+    Block(Buffer),
+    /// Neighbours.
+    Run(Run),
+}
+
+/// The context of an own bio.
+pub(super) struct OwnBio {
+    pub(super) target: Arc<Dedup>,
+    pub(super) purpose: Purpose,
+    pub(super) leg: Leg,
+}
+
+impl OwnIo for OwnBio {
+    type Buffer = Memory;
+
+    fn pieces(buffer: &mut Memory) -> impl Iterator<Item = &mut [u8]> {
+        let (block, run) = match buffer {
+            Memory::Block(block) => (Some(block.0.as_mut_slice()), None),
+            Memory::Run(run) => (None, Some(run.pieces())),
+        };
+        block.into_iter().chain(run.into_iter().flatten())
+    }
+
+    fn completed(self, status: Status, buffer: Option<Memory>) {
+        let result = self.target.class_of(status, self.leg);
+        let (block, run) = match buffer {
+            Some(Memory::Block(block)) => (Some(block), None),
+            Some(Memory::Run(run)) => (None, Some(run)),
+            None => (None, None),
+        };
+        let finished = match self.purpose {
+            Purpose::Metadata(token) => Finished::Metadata {
+                token,
+                result,
+                buffer: block,
+            },
+            Purpose::Compare(operation, request) => Finished::Compared {
+                operation,
+                request,
+                result,
+                buffer: block,
+            },
+            Purpose::Write => Finished::Written { result, run },
+        };
+        Dedup::finish(self.target.as_arc_borrow(), finished);
+    }
+}
+
+/// The context of a part of a user's read.
+pub(super) struct ReadPart {
+    pub(super) target: Arc<Dedup>,
+    pub(super) operation: OperationId,
+}
+
+impl PartIo for ReadPart {
+    fn completed(self, status: Status) {
+        let finished = Finished::Read {
+            operation: self.operation,
+            result: self.target.class_of(status, Leg::Main),
+        };
+        Dedup::finish(self.target.as_arc_borrow(), finished);
+    }
+}
+
+impl Dedup {
+    /// Hands the end of an I/O to the worker. Any context.
+    pub(super) fn finish(this: ArcBorrow<'_, Self>, finished: Finished) {
+        let refused = this.inbox.lock().finish(finished);
+        if refused.is_err() {
+            error_limited!(
+                "{}: the end of an I/O found no room, which is a bug of the module\n",
+                this.name
+            );
+        }
+        this.worker.enqueue(this);
+    }
+
+    /// The engine's words for the outcome of an I/O; an error is counted.
+    pub(super) fn class_of(&self, status: Status, leg: Leg) -> Result<(), ErrorClass> {
+        if status.is_ok() {
+            return Ok(());
+        }
+        match leg {
+            Leg::Main => self.counters.main_errors.count(),
+            Leg::Spare => self.counters.spare_errors.count(),
+        }
+        Err(match status {
+            Status::MEDIUM | Status::IOERR => ErrorClass::Media,
+            status => ErrorClass::Other(status.raw()),
+        })
+    }
+}

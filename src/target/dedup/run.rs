@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Neighbours on main that are written by one bio.
+
+use kernel::{
+    alloc::AllocError,
+    prelude::*, //
+};
+
+use crate::engine::{
+    dedup::{
+        OperationId,
+        RequestId, //
+    },
+    Buffer,
+};
+
+/// Most blocks of a run: 128 KiB.
+pub(super) const RUN_BLOCKS: usize = 32;
+
+/// A block of a run.
+pub(super) struct Piece {
+    pub(super) operation: OperationId,
+    pub(super) request: RequestId,
+    pub(super) buffer: Buffer,
+}
+
+/// The blocks of a run, in their order on main. Its memory is used again.
+pub(super) struct Run(KVec<Piece>);
+
+impl Run {
+    /// An empty one, with room for all that it may ever hold.
+    pub(super) fn new() -> Result<Self, AllocError> {
+        Ok(Self(KVec::with_capacity(RUN_BLOCKS, GFP_KERNEL)?))
+    }
+
+    /// Appends a block; there is room for it.
+    pub(super) fn push(&mut self, piece: Piece) {
+        let _ = self.0.push_within_capacity(piece);
+    }
+
+    /// Takes a block out.
+    pub(super) fn pop(&mut self) -> Option<Piece> {
+        self.0.pop()
+    }
+
+    /// How many blocks there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The data of the blocks.
+    pub(super) fn pieces(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        self.0
+            .iter_mut()
+            .map(|piece| piece.buffer.0.as_mut_slice())
+    }
+}
