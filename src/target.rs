@@ -17,6 +17,7 @@
 
 mod counter;
 mod dedup;
+pub(crate) mod index;
 mod name;
 mod ownership;
 mod remap;

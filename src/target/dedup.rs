@@ -11,12 +11,14 @@
 //! | `admit` | bios become requests, with a copy of their data | worker |
 //! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
 //! | `data` | comparisons, and writes of neighbours | worker |
+//! | `advice` | the index is asked and told | worker; process |
 //! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
 //! | `own_io` | ends of the target's own bios, and of parts of reads | any |
 //! | `lifecycle` | activation, suspension, removal | process |
 //! | `status`, `message`, `counters` | what users see | process |
 
 mod admit;
+mod advice;
 mod construct;
 mod counters;
 mod data;
@@ -37,6 +39,7 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::Atomic,
+        Arc,
         Mutex, //
     },
 };
@@ -68,6 +71,7 @@ use super::{
 };
 
 use self::{
+    advice::Adviser,
     counters::Counters,
     inbox::Inbox,
     lifecycle::Answers,
@@ -95,6 +99,8 @@ pub(crate) struct Dedup {
     name: Name,
     options: Options,
     settings: Settings,
+    /// Of the index, in MiB; 0 if there is none.
+    index_memory: u32,
     worker: Worker<Self>,
     commit_timer: Timer<Self>,
     bios: BioSet<OwnBio>,
@@ -117,7 +123,9 @@ pub(crate) struct Dedup {
     main_ownership: Ownership,
     spare_ownership: Ownership,
     events: Events,
-    main: Device,
+    /// None if there is no index.
+    adviser: Option<Adviser>,
+    main: Arc<Device>,
     spare: Device,
 }
 
@@ -130,7 +138,7 @@ impl Dedup {
     }
 
     pub(super) fn show_devices(&self, visitor: &mut DeviceVisitor<'_>) {
-        for device in [&self.main, &self.spare] {
+        for (_, device) in self.ownerships() {
             // Whole blocks, since that is the unit of I/O.
             let rest = device.sectors() % SECTORS_PER_BLOCK;
             visitor.visit(device, 0, device.sectors().saturating_sub(rest));

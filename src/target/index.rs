@@ -29,7 +29,7 @@ mod triage;
 mod writer;
 mod zone;
 
-pub use self::answers::{
+pub(crate) use self::answers::{
     IndexState,
     KeeperSnapshot, //
 };
@@ -87,40 +87,40 @@ use self::{
 };
 
 /// Who hears the answers of an index.
-pub trait IndexUser: Send + Sync + 'static {
+pub(crate) trait IndexUser: Send + Sync + 'static {
     /// A request is answered, perhaps before [`Index::submit`] returns. Task context with a zone's lock held: may
     /// not submit requests.
     fn answered(&self, request: RequestId, answer: Answer);
 }
 
 /// What an index is made of.
-pub struct IndexSettings<'a> {
+pub(crate) struct IndexSettings<'a> {
     /// How large everything is.
-    pub geometry: Geometry,
+    pub(crate) geometry: Geometry,
     /// How many zones share it.
-    pub zones: u32,
+    pub(crate) zones: u32,
     /// Requests that can wait in each zone.
-    pub waiting: u32,
+    pub(crate) waiting: u32,
     /// What the thread and the workers are named after: a device.
-    pub name: &'a str,
+    pub(crate) name: &'a str,
     /// The sector of the device where the index begins.
-    pub first_sector: u64,
+    pub(crate) first_sector: u64,
 }
 
 /// Everything that was counted.
-pub struct IndexSnapshot {
+pub(crate) struct IndexSnapshot {
     /// By the zones, added up.
-    pub zones: Statistics,
+    pub(crate) zones: Statistics,
     /// Times that chapters had to expire early.
-    pub expired_early: u64,
+    pub(crate) expired_early: u64,
     /// By the keeper.
-    pub keeper: KeeperSnapshot,
+    pub(crate) keeper: KeeperSnapshot,
     /// Bytes of memory, everything counted.
-    pub memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 /// An index on a device.
-pub struct Index<U: IndexUser> {
+pub(crate) struct Index<U: IndexUser> {
     thread: Pin<KBox<Mutex<Option<Thread>>>>,
     zones: Arc<KVec<Arc<ZoneDriver<U>>>>,
     shares: Zones,
@@ -135,7 +135,7 @@ impl<U: IndexUser> Index<U> {
     /// # Errors
     ///
     /// `EINVAL` for a number of zones that the index cannot have; `ENOMEM`.
-    pub fn new(
+    pub(crate) fn new(
         settings: IndexSettings<'_>,
         device: Arc<Device>,
         user: Arc<U>,
@@ -210,7 +210,7 @@ impl<U: IndexUser> Index<U> {
     /// # Errors
     ///
     /// `EINTR` when a fatal signal came; then it goes on, and a further call waits for it.
-    pub fn open(&self, mode: OpenMode) -> Result<Result<Opened, OpenError>> {
+    pub(crate) fn open(&self, mode: OpenMode) -> Result<Result<Opened, OpenError>> {
         if self.answers.begin_opening() {
             self.mail.post(Letter::Event(KeeperEvent::Open(mode)));
         }
@@ -218,7 +218,7 @@ impl<U: IndexUser> Index<U> {
     }
 
     /// The zone that a name belongs to.
-    pub fn zone_of(&self, name: Name) -> u32 {
+    pub(crate) fn zone_of(&self, name: Name) -> u32 {
         self.shares.zone(name)
     }
 
@@ -229,7 +229,7 @@ impl<U: IndexUser> Index<U> {
     /// on the task's own list, while others wait for them with the zone's mutex held.
     ///
     /// What a hook of a sparse index has made known is known in all zones when this returns.
-    pub fn submit(&self, zone: u32, requests: &[Request]) -> usize {
+    pub(crate) fn submit(&self, zone: u32, requests: &[Request]) -> usize {
         let _noio = NoIo::enter();
         let mut triage = Triage::default();
         // CAST: 32 bits fit into a `usize` on every supported machine.
@@ -246,20 +246,25 @@ impl<U: IndexUser> Index<U> {
 
     /// Comes to rest: requests that wait are finished, later ones are refused. With `save` the open chapters are kept
     /// on the disk; whether they were. Sleeps. Calls must not overlap with others, nor with [`resume`](Self::resume).
-    pub fn suspend(&self, save: bool) -> bool {
+    pub(crate) fn suspend(&self, save: bool) -> bool {
         self.answers.begin_resting();
         self.mail.post(Letter::Event(KeeperEvent::Suspend { save }));
         self.answers.wait_rested()
     }
 
     /// Goes on after [`suspend`](Self::suspend); soon, requests are served.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         let event = KeeperEvent::Resume { replaced: false };
         self.mail.post(Letter::Event(event));
     }
 
+    /// How the index is.
+    pub(crate) fn state(&self) -> IndexState {
+        self.answers.snapshot().state
+    }
+
     /// How things stand. Sleeps.
-    pub fn snapshot(&self) -> IndexSnapshot {
+    pub(crate) fn snapshot(&self) -> IndexSnapshot {
         let keeper = self.answers.snapshot();
         let mut snapshot = IndexSnapshot {
             zones: Statistics::default(),
@@ -277,7 +282,7 @@ impl<U: IndexUser> Index<U> {
     }
 
     /// Stops everything where it is; nothing runs or is in flight afterwards. Sleeps. Nobody may submit any more.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.mail.close();
         let thread = self.thread.lock().take();
         // Waits for it.

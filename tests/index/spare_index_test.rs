@@ -258,7 +258,7 @@ impl Target for IndexTest {
                 let window = keeper.window;
                 out.put(fmt!(
                     "{} {} {}",
-                    word_of(keeper.state),
+                    word_of(this.index.state()),
                     window.oldest.0,
                     window.newest.0
                 ));

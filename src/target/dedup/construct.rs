@@ -31,6 +31,10 @@ use crate::{
             SettingsError,
             Volume, //
         },
+        index::{
+            self,
+            MemorySize, //
+        },
         SECTORS_PER_BLOCK, //
     },
     kern::{
@@ -42,6 +46,10 @@ use crate::{
         Worker, //
     },
     target::{
+        index::{
+            Index,
+            IndexSettings, //
+        },
         name::Name,
         ownership::Ownership,
         table::Table, //
@@ -49,6 +57,12 @@ use crate::{
 };
 
 use super::{
+    advice::{
+        Adviser,
+        Mailbox,
+        WAITING,
+        ZONES, //
+    },
     counters::Counters,
     inbox::Inbox,
     lifecycle::Answers,
@@ -64,6 +78,8 @@ use super::{
     Dedup, //
 };
 
+/// Sizes of an index for which nobody asked, in MiB.
+const DEFAULT_INDEXES: [u32; 5] = [256, 128, 64, 32, 16];
 /// Pages of the cache in a MiB.
 const PAGES_PER_MB: u32 = 256;
 /// Most buffers of the journal: one batch is on its way, another one is filled.
@@ -94,7 +110,8 @@ impl Dedup {
         let main = context.device(table.main)?;
         let spare = context.device(table.spare)?;
         check_devices(&main, &spare)?;
-        let settings = settings(context.length(), &main, &spare, &options)?;
+        let index_memory = index_memory(&main, &options)?;
+        let settings = settings(context.length(), &main, &spare, &options, index_memory)?;
         let main_ownership = Ownership::new("main", &main, context.device_name())?;
         let spare_ownership = Ownership::new("spare", &spare, context.device_name())?;
 
@@ -104,6 +121,8 @@ impl Dedup {
         context.set_discards_supported(true);
         context.set_write_zeroes_bios(1);
 
+        let main = Arc::new(main, GFP_KERNEL)?;
+        let adviser = make_adviser(context.device_name(), &main, &settings, index_memory)?;
         let volume = make_volume(settings)?;
         let snapshot = Snapshot::new(volume.status());
         let ends = ends(&settings);
@@ -124,6 +143,7 @@ impl Dedup {
                 name,
                 options,
                 settings,
+                index_memory,
                 worker,
                 commit_timer,
                 bios,
@@ -139,6 +159,7 @@ impl Dedup {
                 main_ownership,
                 spare_ownership,
                 events,
+                adviser,
                 main,
                 spare,
             }? Error),
@@ -179,6 +200,7 @@ fn settings(
     main: &Device,
     spare: &Device,
     options: &Options,
+    index_memory: u32,
 ) -> Result<Settings, ConstructError> {
     if length % SECTORS_PER_BLOCK != 0 {
         return Err(ConstructError::invalid(fmt!(
@@ -194,14 +216,15 @@ fn settings(
         main_blocks,
         logical_blocks: length / SECTORS_PER_BLOCK,
         journal_blocks,
-        index_blocks: 0,
+        index_blocks: index_geometry(index_memory).map_or(0, |index| index.disk_blocks()),
     };
     if !geometry.is_supported() {
         return Err(ConstructError::invalid(fmt!(
-            "main device {} has {} sectors: with a journal of {} MiB for {} sectors of volume it is too small or too large",
+            "main device {} has {} sectors: with a journal of {} MiB and an index_memory of {} MiB for {} sectors of volume it is too small or too large",
             main.name(),
             main.sectors(),
             journal_blocks / u64::from(PAGES_PER_MB),
+            index_memory,
             length
         )));
     }
@@ -219,6 +242,53 @@ fn settings(
         write_buffers: WRITE_BUFFERS,
         first_pool_page: 0,
     })
+}
+
+/// Memory of the index in MiB: what the line says, or the largest of a few sizes whose area takes at most a 16th of main.
+fn index_memory(main: &Device, options: &Options) -> Result<u32, ConstructError> {
+    match options.index_memory {
+        Some(0) => Ok(0),
+        Some(megabytes) if index_geometry(megabytes).is_none() => {
+            Err(ConstructError::invalid(fmt!(
+                "option `index_memory` has the value `{megabytes}`: give 0, 16, 32, 64, 128, 256, 512, 768 or a multiple of 1024"
+            )))
+        }
+        Some(megabytes) => Ok(megabytes),
+        None => {
+            let room = main.sectors() / SECTORS_PER_BLOCK / 16;
+            let fits = |megabytes: &u32| {
+                index_geometry(*megabytes).is_some_and(|index| index.disk_blocks() <= room)
+            };
+            Ok(DEFAULT_INDEXES.into_iter().find(fits).unwrap_or(0))
+        }
+    }
+}
+
+fn index_geometry(megabytes: u32) -> Option<index::Geometry> {
+    index::Geometry::of_size(MemorySize::from_mebibytes(megabytes)?, false)
+}
+
+#[inline(never)]
+fn make_adviser(
+    name: &str,
+    main: &Arc<Device>,
+    settings: &Settings,
+    megabytes: u32,
+) -> Result<Option<Adviser>> {
+    let Some(geometry) = index_geometry(megabytes) else {
+        return Ok(None);
+    };
+    let layout = settings.layout().map_err(|_| EINVAL)?;
+    let settings = IndexSettings {
+        geometry,
+        zones: ZONES,
+        waiting: WAITING,
+        name,
+        first_sector: layout.index_start.saturating_mul(SECTORS_PER_BLOCK),
+    };
+    let mailbox = Arc::pin_init(Mailbox::new()?, GFP_KERNEL)?;
+    let index = Index::new(settings, main.clone(), mailbox.clone())?;
+    Ok(Some(Adviser { mailbox, index }))
 }
 
 /// Ends of I/O that can wait at once: of each frame that is read, each buffer of the engine, each write, comparison and part

@@ -18,6 +18,12 @@ pub(super) struct Counters {
     pub(super) part_reads: Counter,
     /// Comparisons with blocks of main.
     pub(super) comparisons: Counter,
+    /// Times that the index was asked.
+    pub(super) asked: Counter,
+    /// Times that it knew a block.
+    pub(super) advised: Counter,
+    /// Blocks that it was not told of, because it was told of too many at once.
+    pub(super) not_learned: Counter,
     /// I/O of main that has failed.
     pub(super) main_errors: Counter,
     /// I/O of the spare that has failed.
@@ -34,6 +40,9 @@ impl Counters {
             whole_reads: Counter::new(),
             part_reads: Counter::new(),
             comparisons: Counter::new(),
+            asked: Counter::new(),
+            advised: Counter::new(),
+            not_learned: Counter::new(),
             main_errors: Counter::new(),
             spare_errors: Counter::new(),
         }

@@ -63,6 +63,10 @@ enum Phase {
 struct AnswerState {
     phase: Phase,
     activation: Result,
+    /// The legs were blank, and have been formatted.
+    formatted: bool,
+    /// The index was asked to come into service.
+    index_is_asked: bool,
     is_clean: bool,
 }
 
@@ -76,6 +80,8 @@ impl Answers {
                 AnswerState {
                     phase: Phase::Inactive,
                     activation: Err(ENODEV),
+                    formatted: false,
+                    index_is_asked: false,
                     is_clean: false,
                 },
                 "dm_spare::dedup_answers"
@@ -89,13 +95,14 @@ impl Answers {
         self.is_suspended.open();
     }
 
-    fn activated(&self, result: Result) {
+    fn activated(&self, result: Result, formatted: bool) {
         let mut state = self.state.lock();
         state.phase = match result {
             Ok(()) => Phase::Active,
             Err(_) => Phase::Refused,
         };
         state.activation = result;
+        state.formatted |= formatted;
         self.is_activated.open();
     }
 }
@@ -129,12 +136,12 @@ impl Dedup {
         let phase = self.answers.state.lock().phase;
         match phase {
             // Another target of the table failed to resume.
-            Phase::Active => return Ok(()),
+            Phase::Active => return Self::go_on(this),
             Phase::Suspended => {
                 self.answers.state.lock().phase = Phase::Active;
                 self.inbox.lock().orders.resume = true;
                 self.worker.enqueue(this);
-                return Ok(());
+                return Self::go_on(this);
             }
             // An earlier call was killed while the devices were still being read.
             Phase::Activating => {}
@@ -155,7 +162,22 @@ impl Dedup {
             }
         }
         self.answers.is_activated.wait_killable()?;
-        self.answers.state.lock().activation
+        let activation = self.answers.state.lock().activation;
+        activation?;
+        Self::go_on(this)
+    }
+
+    /// The volume is in service: so may the index be.
+    fn go_on(this: ArcBorrow<'_, Self>) -> Result {
+        let mut state = this.answers.state.lock();
+        let formatted = state.formatted;
+        let is_asked = core::mem::replace(&mut state.index_is_asked, true);
+        drop(state);
+        if let (Some(adviser), true) = (&this.adviser, is_asked) {
+            // Nothing, unless it was suspended.
+            adviser.index.resume();
+        }
+        Self::open_index(this, formatted)
     }
 
     /// The volume is in service, or refused. Called by the worker.
@@ -164,6 +186,7 @@ impl Dedup {
         shell: &mut Shell,
         result: core::result::Result<Activation, Refusal>,
     ) {
+        let formatted = matches!(&result, Ok(activation) if activation.formatted);
         let outcome = match result {
             Ok(activation) => {
                 shell.secret = activation.secret;
@@ -195,7 +218,7 @@ impl Dedup {
                 })
             }
         };
-        self.answers.activated(outcome);
+        self.answers.activated(outcome, formatted);
     }
 
     /// A write of metadata has failed. Called by the worker.
@@ -241,6 +264,10 @@ impl Dedup {
                 );
             }
         }
+        let is_asked = this.answers.state.lock().index_is_asked;
+        if let (Some(adviser), true) = (&this.adviser, is_asked) {
+            adviser.index.suspend(true);
+        }
         this.bios.wait_idle();
         this.parts.wait_idle();
         this.rest();
@@ -263,6 +290,10 @@ impl Dedup {
         this.ending.store(1, Relaxed);
         this.worker.drain();
         this.commit_timer.stop();
+        if let Some(adviser) = &this.adviser {
+            adviser.index.stop();
+            adviser.mailbox.wake(None);
+        }
         this.bios.wait_idle();
         this.parts.wait_idle();
         this.worker.drain();

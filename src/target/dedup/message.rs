@@ -21,6 +21,8 @@ use crate::{
     kern::Gate,
 };
 
+use crate::target::index::IndexSnapshot;
+
 use super::{
     shell::Shell,
     Dedup, //
@@ -171,10 +173,39 @@ impl Dedup {
             ("whole_reads", &shell.whole_reads),
             ("part_reads", &shell.part_reads),
             ("comparisons", &shell.comparisons),
+            ("asked", &shell.asked),
+            ("advised", &shell.advised),
+            ("not_learned", &shell.not_learned),
             ("main_errors", &shell.main_errors),
             ("spare_errors", &shell.spare_errors),
         ] {
             reply.put(fmt!("{} {}\n", name, counter.get()));
         }
+        if let Some(adviser) = &self.adviser {
+            write_index_counters(&adviser.index.snapshot(), reply);
+        }
+    }
+}
+
+fn write_index_counters(snapshot: &IndexSnapshot, reply: &mut Reply<'_>) {
+    let (zones, keeper) = (&snapshot.zones, &snapshot.keeper);
+    for (name, value) in [
+        ("index_entries", zones.entries),
+        ("index_requests", zones.requests),
+        ("index_unavailable", zones.unavailable),
+        ("index_false_candidates", zones.false_candidates),
+        ("index_pages_read", zones.pages_read),
+        ("index_page_read_errors", zones.page_read_errors),
+        ("index_expired_early", snapshot.expired_early),
+        ("index_chapters", keeper.window.chapters()),
+        ("index_replayed", keeper.progress.done),
+        ("index_to_replay", keeper.progress.total),
+        (
+            "index_chapters_written",
+            keeper.statistics.chapters_written,
+        ),
+        ("index_memory_bytes", snapshot.memory_bytes),
+    ] {
+        reply.put(fmt!("{name} {value}\n"));
     }
 }

@@ -19,6 +19,8 @@ pub(crate) const JOURNAL_MB_MAX: u64 = 4096;
 pub(crate) const COMMIT_MS_MIN: u64 = 1;
 /// Longest time after which changes are committed, in milliseconds.
 pub(crate) const COMMIT_MS_MAX: u64 = 60_000;
+/// Most memory of the index, in MiB.
+pub(crate) const INDEX_MB_MAX: u64 = 1 << 20;
 /// Most free blocks of which the user may ask to be warned.
 pub(crate) const LOW_WATER_MAX: u64 = 1 << 36;
 
@@ -33,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) commit_ms: u32,
     /// The user is told when fewer blocks than this are free; 0: never.
     pub(crate) low_water: u64,
+    /// Memory of the index in MiB, 0 for none; none if it follows from the size of main.
+    pub(crate) index_memory: Option<u32>,
 }
 
 impl Options {
@@ -42,6 +46,7 @@ impl Options {
         journal_mb: None,
         commit_ms: 1000,
         low_water: 0,
+        index_memory: None,
     };
 
     /// Reads the option words of a table line.
@@ -78,6 +83,9 @@ impl Options {
                     options.journal_mb = Some(small((JOURNAL_MB_MIN, JOURNAL_MB_MAX))?);
                 }
                 "commit_ms" => options.commit_ms = small((COMMIT_MS_MIN, COMMIT_MS_MAX))?,
+                "index_memory" => {
+                    options.index_memory = Some(small((0, INDEX_MB_MAX))?);
+                }
                 "low_water" => options.low_water = large((0, LOW_WATER_MAX))?,
                 _ if value != "on" => return Err(OptionError::MustVerify { value }),
                 _ => {}
@@ -87,7 +95,14 @@ impl Options {
     }
 }
 
-const NAMES: [&str; 5] = ["cache_mb", "journal_mb", "commit_ms", "low_water", "verify"];
+const NAMES: [&str; 6] = [
+    "cache_mb",
+    "journal_mb",
+    "commit_ms",
+    "low_water",
+    "index_memory",
+    "verify",
+];
 
 /// Why an option word was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +145,7 @@ impl fmt::Display for OptionError<'_> {
         match self {
             Self::Unknown { name } => write!(
                 f,
-                "option `{name}` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water or verify"
+                "option `{name}` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water, index_memory or verify"
             ),
             Self::NoValue { name } => {
                 write!(f, "option `{name}` has no value: write a value behind it, or count the words again")

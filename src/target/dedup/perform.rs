@@ -57,12 +57,11 @@ impl Dedup {
     pub(super) fn perform(this: ArcBorrow<'_, Self>, shell: &mut Shell, action: Action) {
         match action {
             Action::Io(io) => Self::perform_io(this, io),
-            // There is no index: what is written at the same time is all that is known.
-            Action::Ask { operation, .. } => shell.answer(Event::Advice {
+            Action::Ask {
                 operation,
-                pbn: None,
-            }),
-            Action::Learn { .. } => {}
+                fingerprint,
+            } => this.ask(shell, operation, fingerprint),
+            Action::Learn { fingerprint, pbn } => this.learn(shell, fingerprint, pbn),
             Action::Compare {
                 operation,
                 request,

@@ -3,10 +3,7 @@
 //! What the worker has: the volume, requests, and the memory for all of it, which is made at construction.
 
 use kernel::{
-    alloc::{
-        AllocError,
-        KVVec, //
-    },
+    alloc::KVVec,
     prelude::*, //
 };
 
@@ -28,6 +25,7 @@ use crate::{
 };
 
 use super::{
+    advice::Questions,
     inbox::Finished,
     requests::Requests,
     run::Run, //
@@ -77,6 +75,7 @@ pub(super) struct Shell {
     pub(super) runs: KVec<Run>,
     /// Writes that are begun when the engine has nothing more to say; in this order.
     pub(super) writes: KVVec<PendingWrite>,
+    pub(super) questions: Questions,
     /// Answers to actions that were known at once: the volume must not be called while it asks.
     pub(super) feedback: KVVec<Event>,
     /// Exchanged for the ends of I/O in the inbox.
@@ -91,7 +90,7 @@ pub(super) struct Shell {
 impl Shell {
     /// Everything that is ever needed, made in a function of its own for the stack's sake, with room for `ends` ends of I/O.
     #[inline(never)]
-    pub(super) fn new(ends: usize) -> Result<Self, AllocError> {
+    pub(super) fn new(ends: usize) -> Result<Self> {
         // CAST: 32 bits fit into a `usize` on every supported machine.
         let length = REQUESTS as usize;
         let mut free = KVVec::with_capacity(length, GFP_KERNEL)?;
@@ -115,6 +114,7 @@ impl Shell {
             compares: KVVec::with_capacity(length, GFP_KERNEL)?,
             runs,
             writes: KVVec::with_capacity(length, GFP_KERNEL)?,
+            questions: Questions::new()?,
             feedback: KVVec::with_capacity(2 * length, GFP_KERNEL)?,
             tray: KVVec::with_capacity(ends, GFP_KERNEL)?,
             secret: [0; 16],

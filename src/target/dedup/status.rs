@@ -132,15 +132,16 @@ impl Dedup {
             "none"
         };
         out.put(fmt!(
-            " main={} spare={} read_only={}",
+            " main={} spare={} read_only={} index={}",
             leg(self.counters.main_errors.get()),
             leg(self.counters.spare_errors.get()),
-            reason
+            reason,
+            self.index_word()
         ));
     }
 
     fn write_table(&self, out: &mut StatusWriter<'_>) {
-        let words = 10 + 2 * u8::from(self.options.journal_mb.is_some());
+        let words = 12 + 2 * u8::from(self.options.journal_mb.is_some());
         out.put(fmt!(
             "{} {} {} mode dedup cache_mb {}",
             self.main.name(),
@@ -152,9 +153,10 @@ impl Dedup {
             out.put(fmt!(" journal_mb {journal}"));
         }
         out.put(fmt!(
-            " commit_ms {} low_water {} verify on",
+            " commit_ms {} low_water {} index_memory {} verify on",
             self.options.commit_ms,
-            self.options.low_water
+            self.options.low_water,
+            self.index_memory
         ));
     }
 }

@@ -82,6 +82,7 @@ impl Dedup {
             is_busy = true;
             Self::tell(this, core, event);
         }
+        is_busy |= Self::consult(this, core);
         Self::send_writes(this, &mut core.shell);
         is_busy
     }

@@ -23,7 +23,7 @@ use crate::{
 
 /// How an index is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum IndexState {
+pub(crate) enum IndexState {
     /// Nothing was opened, or that has failed.
     Closed,
     /// It is being created, loaded or rebuilt.
@@ -36,17 +36,17 @@ pub enum IndexState {
 
 /// How things stand with the keeper.
 #[derive(Clone, Copy)]
-pub struct KeeperSnapshot {
+pub(crate) struct KeeperSnapshot {
     /// How the index is.
-    pub state: IndexState,
+    pub(crate) state: IndexState,
     /// The durable chapters.
-    pub window: Window,
+    pub(crate) window: Window,
     /// How far loading has come.
-    pub progress: Progress,
+    pub(crate) progress: Progress,
     /// What was counted.
-    pub statistics: KeeperStatistics,
+    pub(crate) statistics: KeeperStatistics,
     /// Bytes of memory, the shared bounds included.
-    pub memory_bytes: u64,
+    pub(crate) memory_bytes: u64,
 }
 
 #[pin_data]
