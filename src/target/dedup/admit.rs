@@ -7,14 +7,12 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::Relaxed,
-        ArcBorrow, //
-    },
+    sync::ArcBorrow, //
 };
 
 use crate::{
     dm::{
+        BioQueue,
         HeldBio,
         Operation,
         Status, //
@@ -66,11 +64,23 @@ impl Dedup {
 }
 
 impl Shell {
+    /// Gives the bios that wait back to device-mapper, as long as it takes them.
+    pub(super) fn return_waiting(&mut self) {
+        let mut kept = BioQueue::new();
+        while let Some(bio) = self.waiting.pop() {
+            if let Err(bio) = bio.requeue() {
+                // The suspension was given up.
+                kept.push(bio);
+            }
+        }
+        self.waiting = kept;
+    }
+
     fn next_request(&mut self, target: &Dedup) -> Option<Request> {
         loop {
             let number = match self.cutting {
                 Some(number) => number,
-                None => self.begin_cutting(target)?,
+                None => self.begin_cutting()?,
             };
             if let Some(request) = self.cut(number, target) {
                 return Some(request);
@@ -84,19 +94,8 @@ impl Shell {
     }
 
     /// Takes the next bio that waits.
-    fn begin_cutting(&mut self, target: &Dedup) -> Option<u32> {
-        let bio = loop {
-            let bio = self.waiting.pop()?;
-            // ORDERING: whoever sets it enqueues the worker afterwards.
-            if target.returning.load(Relaxed) == 0 {
-                break bio;
-            }
-            match bio.requeue() {
-                Ok(()) => {}
-                // The suspension was given up.
-                Err(bio) => break bio,
-            }
-        };
+    fn begin_cutting(&mut self) -> Option<u32> {
+        let bio = self.waiting.pop()?;
         let sectors_per_block = SECTORS_PER_BLOCK;
         let blocks = match bio.operation() {
             Operation::Flush => 1,

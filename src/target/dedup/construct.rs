@@ -24,6 +24,7 @@ use crate::{
     engine::{
         dedup::{
             format::{
+                layout::FIRST_BLOCKS,
                 superblock::Method,
                 Geometry, //
             },
@@ -228,11 +229,20 @@ fn settings(
             length
         )));
     }
+    let spare_blocks = spare.sectors() / SECTORS_PER_BLOCK;
+    if spare_blocks < FIRST_BLOCKS {
+        return Err(ConstructError::invalid(fmt!(
+            "spare device {} has {} sectors: it needs at least {}",
+            spare.name(),
+            spare.sectors(),
+            FIRST_BLOCKS * SECTORS_PER_BLOCK
+        )));
+    }
     // CAST: at most 256.
     let journal_buffers = (journal_blocks / 2).min(JOURNAL_BUFFERS) as u32;
     Ok(Settings {
         geometry,
-        spare_blocks: spare.sectors() / SECTORS_PER_BLOCK,
+        spare_blocks,
         method: Method::Fast,
         trusts_fingerprints: false,
         cache_pages: options.cache_mb.saturating_mul(PAGES_PER_MB),

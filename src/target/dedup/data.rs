@@ -124,16 +124,15 @@ impl Dedup {
         }
         // What is left moves to the front.
         let left = shell.writes.len().saturating_sub(sent);
-        for place in 0..left {
-            let write = shell.writes.get(sent + place).copied();
-            if let (Some(write), Some(to)) = (write, shell.writes.get_mut(place)) {
-                *to = write;
-            }
+        if sent > 0 {
+            // `sent` is at most the length.
+            shell.writes.copy_within(sent.., 0);
         }
         shell.writes.truncate(left);
     }
 
-    /// Neighbours were written, or not: their data is here again, and others may be compared with it.
+    /// Neighbours were written, or not: their data is here again, and others may be compared with it. If they could not be
+    /// written together, each is tried alone.
     pub(super) fn end_writes(
         this: ArcBorrow<'_, Self>,
         core: &mut Core,
@@ -143,13 +142,25 @@ impl Dedup {
         let Some(mut run) = run else {
             return;
         };
+        let again = result.is_err() && run.len() > 1;
         while let Some(piece) = run.pop() {
             let Piece {
                 operation,
                 request,
+                pbn,
                 buffer,
             } = piece;
             core.shell.take_back(request, buffer);
+            if again {
+                // There is room for one of each request.
+                let _ = core.shell.writes.push_within_capacity(PendingWrite {
+                    operation,
+                    request,
+                    pbn,
+                    is_alone: true,
+                });
+                continue;
+            }
             Self::tell(this, core, Event::Written { operation, result });
         }
         let _ = core.shell.runs.push_within_capacity(run);
@@ -161,18 +172,23 @@ impl Shell {
     fn fill_run(&mut self, from: usize, run: &mut Run) -> (Pbn, usize) {
         let mut first = Pbn(0);
         let mut taken = 0;
+        let mut was_alone = false;
         while let Some(write) = self.writes.get(from + taken).copied() {
             let PendingWrite {
                 operation,
                 request,
                 pbn,
+                is_alone,
             } = write;
             if run.len() == 0 {
                 first = pbn;
-            } else if pbn.0 != first.0.saturating_add(run.len() as u64) || run.len() == RUN_BLOCKS {
+            } else if is_alone
+                || was_alone
+                || pbn.0 != first.0.saturating_add(run.len() as u64) || run.len() == RUN_BLOCKS {
                 break;
             }
             taken += 1;
+            was_alone = is_alone;
             let place = self.requests.get(request);
             let buffer = place.and_then(|place| {
                 let buffer = place.buffer.take();
@@ -183,6 +199,7 @@ impl Shell {
                 Some(buffer) => run.push(Piece {
                     operation,
                     request,
+                    pbn,
                     buffer,
                 }),
                 // A write that the shell does not know.

@@ -131,6 +131,8 @@ impl Dedup {
             return Ok(());
         }
         match leg {
+            // Whoever must not wait tries again.
+            _ if status == Status::AGAIN => {}
             Leg::Main => self.counters.main_errors.count(),
             Leg::Spare => self.counters.spare_errors.count(),
         }

@@ -95,6 +95,7 @@ impl Dedup {
                     operation,
                     request,
                     pbn,
+                    is_alone: false,
                 });
             }
             Action::ReadData {

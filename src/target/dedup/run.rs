@@ -10,6 +10,7 @@ use kernel::{
 use crate::engine::{
     dedup::{
         OperationId,
+        Pbn,
         RequestId, //
     },
     Buffer,
@@ -22,6 +23,7 @@ pub(super) const RUN_BLOCKS: usize = 32;
 pub(super) struct Piece {
     pub(super) operation: OperationId,
     pub(super) request: RequestId,
+    pub(super) pbn: Pbn,
     pub(super) buffer: Buffer,
 }
 

@@ -52,6 +52,8 @@ pub(super) struct PendingWrite {
     pub(super) operation: OperationId,
     pub(super) request: RequestId,
     pub(super) pbn: Pbn,
+    /// It is not to be joined with its neighbours: their write has failed.
+    pub(super) is_alone: bool,
 }
 
 /// Under `Dedup::core`, which the worker holds while it works.

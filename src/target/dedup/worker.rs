@@ -77,6 +77,10 @@ impl Dedup {
             Self::deliver(this, core, finished);
         }
         core.shell.tray = tray;
+        // ORDERING: whoever sets it enqueues the worker afterwards.
+        if this.returning.load(Relaxed) != 0 {
+            core.shell.return_waiting();
+        }
         is_busy |= Self::admit(this, core);
         while let Some(event) = core.shell.feedback.pop() {
             is_busy = true;
@@ -84,7 +88,7 @@ impl Dedup {
         }
         is_busy |= Self::consult(this, core);
         Self::send_writes(this, &mut core.shell);
-        is_busy
+        is_busy || !core.shell.feedback.is_empty()
     }
 
     /// Tells the volume something.

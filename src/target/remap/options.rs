@@ -183,13 +183,13 @@ impl fmt::Display for OptionError<'_> {
                 write!(f, "option `{name}` has no value: write a value behind it, or count the words again")
             }
             Self::NoMode { name } => {
-                write!(f, "option `{name}` comes first: begin the options with `mode remap`")
+                write!(f, "option `{name}` comes first: begin the options with `mode remap` or `mode dedup`")
             }
             Self::ModeNotFirst => {
-                f.write_str("option `mode` is not the first: begin the options with `mode remap`")
+                f.write_str("option `mode` is not the first: begin the options with `mode remap` or `mode dedup`")
             }
             Self::UnknownMode { value } => {
-                write!(f, "mode `{value}` is unknown: use `mode remap`")
+                write!(f, "mode `{value}` is unknown: use `mode remap` or `mode dedup`")
             }
             Self::BadNumber { name, value, range: (low, high) } => {
                 write!(f, "option `{name}` has the value `{value}`: give a number from {low} to {high}")

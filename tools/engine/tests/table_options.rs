@@ -42,9 +42,9 @@ fn every_option_is_read() {
 #[test]
 fn each_refusal_names_the_word_and_the_remedy() {
     for (line, sentence) in [
-        ("read_retries 3", "option `read_retries` comes first: begin the options with `mode remap`"),
-        ("mode mirror", "mode `mirror` is unknown: use `mode remap`"),
-        ("mode remap mode remap", "option `mode` is not the first: begin the options with `mode remap`"),
+        ("read_retries 3", "option `read_retries` comes first: begin the options with `mode remap` or `mode dedup`"),
+        ("mode mirror", "mode `mirror` is unknown: use `mode remap` or `mode dedup`"),
+        ("mode remap mode remap", "option `mode` is not the first: begin the options with `mode remap` or `mode dedup`"),
         ("mode remap read_retries", "option `read_retries` has no value: write a value behind it, or count the words again"),
         ("mode remap read_retries 101", "option `read_retries` has the value `101`: give a number from 0 to 100"),
         ("mode remap read_retries +1", "option `read_retries` has the value `+1`: give a number from 0 to 100"),
@@ -53,7 +53,7 @@ fn each_refusal_names_the_word_and_the_remedy() {
         ("mode remap metadata_copies 5", "option `metadata_copies` has the value `5`: give a number from 2 to 4"),
         ("mode remap commit_timeout 99", "option `commit_timeout` has the value `99`: give a number from 100 to 600000"),
         ("mode remap commit_timeout 600001", "option `commit_timeout` has the value `600001`: give a number from 100 to 600000"),
-        ("read_only", "option `read_only` comes first: begin the options with `mode remap`"),
+        ("read_only", "option `read_only` comes first: begin the options with `mode remap` or `mode dedup`"),
         ("mode remap read_only read_only", "option `read_only` is given twice: give it once"),
         ("mode remap read_only yes", "option `yes` has no value: write a value behind it, or count the words again"),
         ("mode remap fail_after 1000001", "option `fail_after` has the value `1000001`: give a number from 0 to 1000000"),

@@ -88,6 +88,8 @@ pub(super) struct Operation {
     pub(super) failed_page: Option<PageNumber>,
     /// Of a write: it is in the table of fingerprints under way.
     pub(super) is_leader: bool,
+    /// Of a leader: some write has joined it.
+    pub(super) is_followed: bool,
     /// The next leader in the same chain of that table.
     pub(super) next_leader: Option<u32>,
     /// Of a write that joins another: which, until that has a block or has failed.
@@ -116,6 +118,7 @@ impl Operation {
         reads_since: None,
         failed_page: None,
         is_leader: false,
+        is_followed: false,
         next_leader: None,
         leader: None,
         is_equal: None,

@@ -55,7 +55,10 @@ impl Volume {
             });
             return;
         };
-        let other = self.operations.get(leader).and_then(|one| one.request);
+        let other = self.operations.get_mut(leader).and_then(|one| {
+            one.is_followed = true;
+            one.request
+        });
         let Some(operation) = self.operations.get_mut(index) else {
             return;
         };
@@ -275,11 +278,17 @@ impl Volume {
 
     /// Tells those that joined a write where its data is; none if it has failed.
     fn release_followers(&mut self, leader: u32, pbn: Option<Pbn>) {
-        let is_leader = self.operations.get(leader).is_some_and(|one| one.is_leader);
-        if !is_leader {
+        let Some(operation) = self.operations.get_mut(leader) else {
+            return;
+        };
+        if !operation.is_leader {
             return;
         }
+        let is_followed = core::mem::take(&mut operation.is_followed);
         self.operations.unlead(leader);
+        if !is_followed {
+            return;
+        }
         let mut next = 0;
         while let Some(index) = self.operations.follower(next, leader) {
             next = index.saturating_add(1);
