@@ -59,4 +59,6 @@ def stage(name, kind, scale, seconds, chosen=(), guest=()):
 def power_cut(tally, output):
     """Power cuts at random moments and what must have survived them."""
     if prepare(tally, "uml-debug"):
-        single(tally, output, "power-cut", PROJECT / "tests" / "guest" / "power-cut", "uml-debug")
+        program = PROJECT / "tests" / "guest" / "power-cut"
+        single(tally, output, "power-cut", program, "uml-debug")
+        single(tally, output, "power-cut-dedup", program, "uml-debug", "--mode", "dedup")
