@@ -94,7 +94,8 @@ impl<C: PartIo> PartSet<C> {
         sector: u64,
         context: C,
     ) {
-        // SAFETY: the device is open, the whole valid and the pool initialised.
+        // SAFETY: the device is open, as it belongs to the table that the whole, which has not ended, keeps; the
+        // whole is valid and the pool initialised.
         // With GFP_NOIO and a pool this sleeps rather than fails, but for what
         // encryption or integrity data need.
         let part = unsafe {

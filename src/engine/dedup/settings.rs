@@ -2,7 +2,7 @@
 
 //! What a volume is told at construction.
 
-use super::format::layout::{JOURNAL_BLOCKS_MINIMUM, SUPERBLOCK};
+use super::format::layout::{FIRST_BLOCKS, JOURNAL_BLOCKS_MINIMUM};
 use super::format::superblock::Method;
 use super::format::{Geometry, Layout};
 use kernel::alloc::AllocError;
@@ -69,7 +69,7 @@ impl Settings {
     /// Which cannot be used.
     pub fn layout(&self) -> Result<Layout, SettingsError> {
         let layout = Layout::new(self.geometry).ok_or(SettingsError::Geometry)?;
-        if self.spare_blocks <= SUPERBLOCK + 2 {
+        if self.spare_blocks < FIRST_BLOCKS {
             return Err(SettingsError::Geometry);
         }
         let buffers = JOURNAL_BUFFERS_MINIMUM..=JOURNAL_BUFFERS_MAXIMUM;

@@ -24,7 +24,10 @@ use crate::{
     engine::{
         dedup::{
             format::{
-                layout::FIRST_BLOCKS,
+                layout::{
+                    FIRST_BLOCKS,
+                    MAIN_BLOCKS_MINIMUM, //
+                },
                 superblock::Method,
                 Geometry, //
             },
@@ -219,6 +222,14 @@ fn settings(
         journal_blocks,
         index_blocks: index_geometry(index_memory).map_or(0, |index| index.disk_blocks()),
     };
+    if geometry.main_blocks < MAIN_BLOCKS_MINIMUM {
+        return Err(ConstructError::invalid(fmt!(
+            "main device {} has {} sectors: it needs at least {}",
+            main.name(),
+            main.sectors(),
+            MAIN_BLOCKS_MINIMUM * SECTORS_PER_BLOCK
+        )));
+    }
     if !geometry.is_supported() {
         return Err(ConstructError::invalid(fmt!(
             "main device {} has {} sectors: with a journal of {} MiB and an index_memory of {} MiB for {} sectors of volume it is too small or too large",

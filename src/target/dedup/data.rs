@@ -85,7 +85,8 @@ impl Dedup {
             // There is room for all that exist.
             let _ = shell.comparing.push_within_capacity(buffer);
         }
-        if let Some(next) = shell.compares.pop() {
+        // The oldest first: behind a flood of newer ones it would wait as long as that lasts.
+        if let Ok(next) = shell.compares.remove(0) {
             Self::begin_comparison(this, shell, next);
         }
         let result = result.map(|()| is_equal);

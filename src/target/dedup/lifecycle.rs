@@ -126,7 +126,9 @@ impl Dedup {
         let result = this.ask_to_activate(this);
         // Whoever may still write keeps the devices: a load that goes on because only its caller was killed.
         let is_refused = this.answers.state.lock().phase == Phase::Refused;
-        if result.is_err() && is_refused && this.bios.in_flight() == 0 {
+        if result.is_err() && is_refused {
+            // The volume has refused when everything had ended; the last bio may not have been put away yet.
+            this.bios.wait_idle();
             this.rest();
         }
         result

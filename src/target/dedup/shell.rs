@@ -72,7 +72,7 @@ pub(super) struct Shell {
     /// One buffer for each request.
     pub(super) free: KVVec<Buffer>,
     pub(super) comparing: KVec<Buffer>,
-    /// Comparisons for which there was no buffer; the order does not matter.
+    /// Comparisons for which there was no buffer, the oldest first.
     pub(super) compares: KVVec<Comparison>,
     pub(super) runs: KVec<Run>,
     /// Writes that are begun when the engine has nothing more to say; in this order.

@@ -2,8 +2,9 @@
 
 //! The worker: turns what is in the inbox into events for the volume, and performs what the volume asks for.
 //!
-//! One work item on the target's own queue; it never runs twice at once and never waits for more than a bio of the
-//! pools. The volume is the worker's alone, so nothing else waits while it works.
+//! One work item on the target's own queue; it never runs twice at once, and waits for nothing but a bio of the pools
+//! and what a device makes whoever sends it a bio wait for: neither needs the worker. The volume is the worker's alone,
+//! so nothing else waits while it works.
 
 use kernel::sync::{
     atomic::Relaxed,

@@ -32,7 +32,7 @@ fn refusal(mut world: World, random: &mut Rng) -> Option<Refusal> {
 #[test]
 fn formatting_may_be_broken_off_anywhere() {
     let shape = Shape::small(100, 3, 2, 0);
-    for steps in 0..40 {
+    for steps in 0..80 {
         for newest in [false, true] {
             let mut random = Rng::new(steps);
             let mut world = World::new(shape);
@@ -80,6 +80,23 @@ fn a_blank_device_beside_a_volume_is_never_formatted() {
     foreign.disks[1].damage(0..8, |_| marked(0));
     let refused = refusal(foreign, &mut random);
     assert!(matches!(refused, Some(Refusal::Superblock(Leg::Main, _))));
+}
+
+#[test]
+fn what_lies_behind_a_blank_first_block_is_never_formatted_over() {
+    for (leg, block) in [
+        (Leg::Main, 1),
+        (Leg::Main, 5),
+        (Leg::Main, 16),
+        (Leg::Spare, 2),
+        (Leg::Spare, 7),
+    ] {
+        let mut random = Rng::new(5);
+        let mut foreign = World::new(Shape::small(100, 3, 2, 0));
+        foreign.disks[leg.index()].damage(8 * block..8 * block + 8, |_| marked(77));
+        let refused = refusal(foreign, &mut random);
+        assert_eq!(refused, Some(Refusal::Occupied(leg, block)));
+    }
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) enum Phase {
     Idle,
     /// Both superblocks are read.
     Superblocks,
+    /// Both superblocks are blank: this one of the blocks behind them is read.
+    Looking(u64),
     /// This step of formatting is under way.
     Formatting(usize),
     /// The four checkpoints are read.
@@ -138,6 +140,7 @@ impl Volume {
         self.loader.in_flight = self.loader.in_flight.saturating_sub(1);
         match self.loader.phase {
             Phase::Superblocks => self.take_superblock(index, result, buffer),
+            Phase::Looking(place) => self.looked_at(place, result, buffer, out),
             Phase::Formatting(step) => self.format_step_done(step, result, buffer, out),
             Phase::Checkpoints => self.take_checkpoint(index, result, buffer),
             Phase::Mending => {
@@ -187,7 +190,7 @@ impl Volume {
             return;
         };
         let superblock = match (main, spare) {
-            (Found::Blank, Found::Blank) => return self.begin_formatting(out),
+            (Found::Blank, Found::Blank) => return self.look_at(0, out),
             (Found::Valid(main), Found::Valid(spare)) if main == spare => main,
             (Found::Valid(_), Found::Valid(_)) => return self.refuse(Refusal::Mixed),
             (Found::Valid(main), Found::Blank) => {
@@ -215,7 +218,10 @@ impl Volume {
         if superblock.geometry != self.settings.geometry
             || superblock.spare_blocks != self.settings.spare_blocks
         {
-            return self.refuse(Refusal::Geometry);
+            return self.refuse(Refusal::Geometry(
+                superblock.geometry,
+                superblock.spare_blocks,
+            ));
         }
         self.use_superblock(superblock);
         self.read_checkpoints(out);

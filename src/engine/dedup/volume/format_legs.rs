@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Formatting: two checkpoints to both legs, then the superblocks, one write after the other.
+//! Formatting: the beginning of both legs is looked at; then two checkpoints are written to both, then the superblocks, one
+//! write after the other.
 
 use super::activate::Phase;
 use super::Volume;
 use crate::engine::block::Buffer;
 use crate::engine::dedup::action::{Action, Io, IoKind, Out};
+use crate::engine::dedup::format::header::Kind;
 use crate::engine::dedup::format::layout::SUPERBLOCK;
 use crate::engine::dedup::format::{Checkpoint, Layout};
 use crate::engine::dedup::refusal::Refusal;
 use crate::engine::dedup::token::Owner;
 use crate::engine::dedup::units::{Leg, Lsn};
 use crate::engine::event::ErrorClass;
+use crate::engine::format::block_header::BlockKind;
+
+/// So many blocks behind block 0 of main must be blank, or be metadata of a volume: formatting that a crash has
+/// interrupted leaves checkpoints. The superblocks of file systems, arrays, caches and boot loaders that do not begin at
+/// the first block lie there, that of btrfs, at 64 KiB, as the last.
+const MAIN_LOOKED_AT: u64 = 16;
+/// The same of the spare: those that are the volume's.
+const SPARE_LOOKED_AT: u64 = 7;
 
 /// What a step does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +43,15 @@ const STEPS: [Step; 8] = [
     Step::Superblock(Leg::Spare),
 ];
 
+/// The blocks that are looked at, one after another.
+fn looked_at_place(place: u64) -> Option<(Leg, u64)> {
+    if place < MAIN_LOOKED_AT {
+        return Some((Leg::Main, 1 + place));
+    }
+    let place = place - MAIN_LOOKED_AT;
+    (place < SPARE_LOOKED_AT).then_some((Leg::Spare, 1 + place))
+}
+
 impl Step {
     fn leg(self) -> Leg {
         match self {
@@ -42,7 +61,35 @@ impl Step {
 }
 
 impl Volume {
-    pub(super) fn begin_formatting(&mut self, out: Out<'_>) {
+    /// Looks at a block that formatting, or the first commit, would overwrite; formats when it has seen all of them.
+    pub(super) fn look_at(&mut self, place: u64, out: Out<'_>) {
+        let Some((leg, block)) = looked_at_place(place) else {
+            return self.begin_formatting(out);
+        };
+        self.loader.phase = Phase::Looking(place);
+        self.load(0, leg, block, out);
+    }
+
+    pub(super) fn looked_at(
+        &mut self,
+        place: u64,
+        result: Result<(), ErrorClass>,
+        buffer: Option<Buffer>,
+        out: Out<'_>,
+    ) {
+        let (leg, block) = looked_at_place(place).unwrap_or((Leg::Main, SUPERBLOCK));
+        let is_free = buffer.as_deref().is_some_and(|buffer| {
+            buffer.0.starts_with(&Kind::MAGIC) || buffer.0.iter().all(|byte| *byte == 0)
+        });
+        self.journal.give_back(buffer);
+        match result {
+            Ok(()) if is_free => self.look_at(place.saturating_add(1), out),
+            Ok(()) => self.refuse(Refusal::Occupied(leg, block)),
+            Err(_) => self.refuse(Refusal::Io(leg)),
+        }
+    }
+
+    fn begin_formatting(&mut self, out: Out<'_>) {
         self.loader.formatted = true;
         let superblock = self.fresh_superblock();
         self.use_superblock(superblock);

@@ -9,7 +9,7 @@ use super::content::{Hashing, Value};
 use super::model::Model;
 use crate::disk::Disk;
 use crate::rng::Rng;
-use crate::sector::marked;
+use crate::sector::{marked, Sector};
 use dm_spare_engine::dedup::format::superblock::Method;
 use dm_spare_engine::dedup::format::{Checkpoint, Geometry, Layout};
 use dm_spare_engine::dedup::{
@@ -208,17 +208,19 @@ pub struct World {
 }
 
 impl World {
-    /// A volume on blank disks, as far as it must be: where no superblock is lies what something else has left.
+    /// A volume on blank disks, as far as it must be: behind the superblocks lies what an earlier volume has left, and
+    /// behind that rubbish.
     pub fn new(shape: Shape) -> Self {
         let blank = marked(0);
         let dirt = marked(0x5555_aaaa);
+        let mut bytes: [u8; 512] = *dirt;
+        bytes[..4].copy_from_slice(b"dspd");
+        let left = Sector::new(bytes);
         let disk = |blocks: u64| {
-            Disk::new(blocks * 8, |sector| {
-                if sector < 8 {
-                    blank.clone()
-                } else {
-                    dirt.clone()
-                }
+            Disk::new(blocks * 8, |sector| match (sector / 8, sector % 8) {
+                (0, _) => blank.clone(),
+                (_, 0) => left.clone(),
+                _ => dirt.clone(),
             })
         };
         let disks = [
