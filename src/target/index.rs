@@ -13,13 +13,13 @@
 //!
 //! # Locks
 //!
-//! A zone's mutex is taken before the spin locks of its inbox and of the mail, and before what [`IndexUser::answered`]
+//! A zone's mutex is taken before the spin locks of its inbox and of the mail, and before what `IndexUser::answered`
 //! takes. No two zones are locked at a time. The mutex of the answers is a leaf.
 //!
 //! # Lifetimes
 //!
 //! A bio in flight owns its memory and a reference to who asked for it. The thread refers to the zones, the zones to mail
-//! and storage, and nothing to the [`Index`]. [`Index::stop`], which dropping it does too, ends the thread, then the
+//! and storage, and nothing to the `Index`. `Index::stop`, which dropping it does too, ends the thread, then the
 //! workers, and waits for the bios: nothing runs afterwards. Requests that still wait are then never answered.
 
 mod answers;
