@@ -100,7 +100,7 @@ impl Remap {
         let logical_block_sectors = settings
             .main_logical_block_sectors
             .max(settings.spare_logical_block_sectors);
-        let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
+        let engine = make_engine(settings)?;
         let name = Name::new(context.device_name());
         let lookup = engine.lookup();
         let inbox = Inbox::new(engine.io_bound())?;
@@ -217,6 +217,13 @@ fn logical_block_sectors(device: &Device) -> Result<u32, ConstructError> {
             size
         ))),
     }
+}
+
+/// A function of its own, so that the stack has what it needs only while it needs it: the kernel's has 16 KiB for all.
+#[inline(never)]
+fn make_engine(settings: Settings) -> Result<KBox<Engine>, ConstructError> {
+    let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
+    Ok(KBox::new(engine, GFP_KERNEL)?)
 }
 
 fn refuse_settings(error: SettingsError) -> ConstructError {

@@ -67,8 +67,8 @@ use super::{
 
 /// What the worker and the status calls share, under `Remap::core`.
 pub(crate) struct Core {
-    /// Decides everything.
-    pub(crate) engine: Engine,
+    /// Decides everything. In memory of its own, so that nobody has it on the stack.
+    pub(crate) engine: KBox<Engine>,
     /// The held bios that the engine knows.
     pub(crate) requests: Requests,
     /// The waits for bios that are on their way below.
