@@ -222,8 +222,11 @@ fn logical_block_sectors(device: &Device) -> Result<u32, ConstructError> {
 /// A function of its own, so that the stack has what it needs only while it needs it: the kernel's has 16 KiB for all.
 #[inline(never)]
 fn make_engine(settings: Settings) -> Result<KBox<Engine>, ConstructError> {
-    let engine = Engine::new(settings, crc32c, GFP_KERNEL).map_err(refuse_settings)?;
-    Ok(KBox::new(engine, GFP_KERNEL)?)
+    // Matched in place: each `?` would be one more copy of an engine on the stack.
+    match Engine::new(settings, crc32c, GFP_KERNEL) {
+        Ok(engine) => Ok(KBox::new(engine, GFP_KERNEL)?),
+        Err(error) => Err(refuse_settings(error)),
+    }
 }
 
 fn refuse_settings(error: SettingsError) -> ConstructError {
