@@ -21,6 +21,7 @@ pub(crate) mod index;
 mod name;
 mod ownership;
 mod remap;
+mod sentences;
 mod table;
 
 use kernel::{

@@ -307,10 +307,17 @@ impl<U: IndexUser> Drop for Index<U> {
 /// A function of its own, so that the stack has what it needs only while it needs it; so is the next.
 #[inline(never)]
 fn make_zone(settings: ZoneSettings) -> Result<KBox<Zone>> {
-    Ok(KBox::new(Zone::new(settings)?, GFP_KERNEL)?)
+    // Matched in place: `?` would be one more copy on the stack; so with the next.
+    match Zone::new(settings) {
+        Ok(zone) => Ok(KBox::new(zone, GFP_KERNEL)?),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[inline(never)]
 fn make_keeper(settings: KeeperSettings) -> Result<KBox<Keeper>> {
-    Ok(KBox::new(Keeper::new(settings, GFP_KERNEL)?, GFP_KERNEL)?)
+    match Keeper::new(settings, GFP_KERNEL) {
+        Ok(keeper) => Ok(KBox::new(keeper, GFP_KERNEL)?),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -56,6 +56,10 @@ use crate::{
         },
         name::Name,
         ownership::Ownership,
+        sentences::{
+            check_are_two,
+            logical_block_sectors, //
+        },
         table::Table, //
     },
 };
@@ -174,12 +178,7 @@ impl Dedup {
 }
 
 fn check_devices(main: &Device, spare: &Device) -> Result<(), ConstructError> {
-    if main.is_same_as(spare) {
-        return Err(ConstructError::invalid(fmt!(
-            "main and spare are one device, {}: give two devices",
-            main.name()
-        )));
-    }
+    check_are_two(main, spare)?;
     for device in [main, spare] {
         if device.is_read_only() {
             return Err(ConstructError::new(
@@ -187,14 +186,7 @@ fn check_devices(main: &Device, spare: &Device) -> Result<(), ConstructError> {
                 fmt!("device {} is read-only: make it writable", device.name()),
             ));
         }
-        let size = device.logical_block_size();
-        if !matches!(size, 512 | 4096) {
-            return Err(ConstructError::invalid(fmt!(
-                "device {} has logical blocks of {} bytes: only 512 and 4096 are supported",
-                device.name(),
-                size
-            )));
-        }
+        logical_block_sectors(device)?;
     }
     Ok(())
 }

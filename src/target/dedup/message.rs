@@ -21,7 +21,10 @@ use crate::{
     kern::Gate,
 };
 
-use crate::target::index::IndexSnapshot;
+use crate::target::{
+    index::IndexSnapshot,
+    sentences, //
+};
 
 use super::{
     shell::Shell,
@@ -105,11 +108,9 @@ impl Dedup {
                 Ok(())
             }
             ("commit", 1) => Self::commit(this, reply),
-            ("help" | "stats" | "commit", given) => Err(MessageError::invalid(fmt!(
-                "message `{}` takes no argument, but {} came with it: send it alone",
-                name,
-                given.saturating_sub(1)
-            ))),
+            ("help" | "stats" | "commit", given) => {
+                Err(sentences::takes_no_argument(name, given))
+            }
             _ => Err(MessageError::invalid(fmt!(
                 "message `{name}` is unknown in dedup mode: send `help` for the list"
             ))),

@@ -41,6 +41,10 @@ use crate::{
 use crate::target::{
     name::Name,
     ownership::Ownership,
+    sentences::{
+        check_are_two,
+        logical_block_sectors, //
+    },
     table::Table, //
 };
 
@@ -163,12 +167,7 @@ fn check_devices(
     spare: &Device,
     read_only: bool,
 ) -> Result<(), ConstructError> {
-    if main.is_same_as(spare) {
-        return Err(ConstructError::invalid(fmt!(
-            "main and spare are one device, {}: give two devices",
-            main.name()
-        )));
-    }
+    check_are_two(main, spare)?;
     if context.length() != main.sectors() {
         return Err(ConstructError::invalid(fmt!(
             "the table says {} sectors, main device {} has {}: write {} as the length",
@@ -204,19 +203,6 @@ fn settings(main: &Device, spare: &Device, options: &Options) -> Result<Settings
         max_requests: REQUESTS,
         jobs: JOBS,
     })
-}
-
-/// The smallest unit that a device reads and writes, in sectors; only what divides a block can be served.
-fn logical_block_sectors(device: &Device) -> Result<u32, ConstructError> {
-    match device.logical_block_size() {
-        512 => Ok(1),
-        4096 => Ok(8),
-        size => Err(ConstructError::invalid(fmt!(
-            "device {} has logical blocks of {} bytes: only 512 and 4096 are supported",
-            device.name(),
-            size
-        ))),
-    }
 }
 
 /// A function of its own, so that the stack has what it needs only while it needs it: the kernel's has 16 KiB for all.

@@ -16,6 +16,8 @@ use crate::{
     engine::RequestKind,
 };
 
+use crate::target::sentences;
+
 use super::{
     status::other_errors,
     Remap, //
@@ -56,11 +58,9 @@ impl Remap {
                 given.saturating_sub(1),
                 name
             ))),
-            ("help" | "stats" | "sync", given) => Err(MessageError::invalid(fmt!(
-                "message `{}` takes no argument, but {} came with it: send it alone",
-                name,
-                given.saturating_sub(1)
-            ))),
+            ("help" | "stats" | "sync", given) => {
+                Err(sentences::takes_no_argument(name, given))
+            }
             _ => Err(MessageError::invalid(fmt!(
                 "message `{name}` is unknown: send `help` for the list"
             ))),
