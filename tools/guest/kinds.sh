@@ -30,7 +30,8 @@ kind_make_options() {
 	uml-debug)
 		printf '%s\n' ARCH=um LLVM=-19 \
 			'LDFLAGS_EXECSTACK=-z noexecstack -T /project/tools/guest/config/uml-large-data.lds' \
-			'CFLAGS_stacktrace.o=-include /project/tools/guest/config/uml-stack-words.h'
+			'CFLAGS_stacktrace.o=-include /project/tools/guest/config/uml-stack-words.h' \
+			'CFLAGS_vmalloc.o=-include /project/tools/guest/config/uml-shadow-span.h'
 		;;
 	uml-*) printf '%s\n' ARCH=um LLVM=-19 ;;
 	*) echo LLVM=-19 ;;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from runner import footprint
 from runner.console import Console
 
 TIMED_OUT = 124
@@ -15,6 +16,8 @@ KERNEL_FAULT = 125
 NO_END = 126
 # After a panic the guest ought to end by itself; this many seconds are given.
 PANIC_GRACE = 3
+# Seconds between two looks at the guest's memory.
+MEMORY_LOOK = 2
 
 
 def _kill(process):
@@ -24,10 +27,11 @@ def _kill(process):
         pass
 
 
-def watch(command, console, seconds, until_seen):
-    """Runs COMMAND until it ends, time is over, or (with `until_seen`) the watched
-    string appears. Returns 'ended', 'timeout' or 'cut'. The console's pipe is
-    read to its end, so nothing of the guest is alive on return."""
+def watch(command, console, seconds, memory, until_seen):
+    """Runs COMMAND until it ends, time is over, it takes more than MEMORY MiB of the
+    host, or (with `until_seen`) the watched string appears. Returns 'ended',
+    'timeout', 'memory' or 'cut'. The console's pipe is read to its end, so nothing
+    of the guest is alive on return."""
     # A pipe that stays empty, not /dev/null: User-mode Linux polls its console's
     # input, which /dev/null does not support.
     # Should this process be killed, the guest goes too.
@@ -38,6 +42,7 @@ def watch(command, console, seconds, until_seen):
     verdict = "ended"
     deadline = time.monotonic() + seconds
     panic_deadline = None
+    next_look = time.monotonic()
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -46,6 +51,12 @@ def watch(command, console, seconds, until_seen):
                 if verdict == "ended" and now > deadline:
                     verdict = "timeout"
                     _kill(process)
+                if verdict == "ended" and now > next_look:
+                    next_look = now + MEMORY_LOOK
+                    # Else the host would end whatever it likes, other guests too.
+                    if footprint.anonymous_mib(process.pid) > memory:
+                        verdict = "memory"
+                        _kill(process)
                 if console.panicked and panic_deadline is None:
                     panic_deadline = now + PANIC_GRACE
                 if panic_deadline and now > panic_deadline:
@@ -85,7 +96,8 @@ def _once(command, job, arguments):
     echo = sys.stdout.buffer if arguments.console else None
     with job.log.open("wb") as log:
         console = Console(log, echo, arguments.power_cut_on)
-        verdict = watch(command, console, arguments.timeout, bool(arguments.power_cut_on))
+        memory = job.memory + footprint.OVERHEAD_MIB
+        verdict = watch(command, console, arguments.timeout, memory, bool(arguments.power_cut_on))
     return verdict, console
 
 
@@ -94,6 +106,10 @@ def _verdict(verdict, job, console, arguments):
     if verdict == "timeout":
         _report(job, console, f"did not end within {arguments.timeout:g} s and was killed", arguments)
         return TIMED_OUT
+    if verdict == "memory":
+        limit = job.memory + footprint.OVERHEAD_MIB
+        _report(job, console, f"took more than {limit} MiB of the host's memory and was killed", arguments)
+        return KERNEL_FAULT
     if console.faults:
         print(f"guest {job.kind}: its kernel complained:", file=sys.stderr)
         print("\n".join(f"    {line}" for line in console.faults), file=sys.stderr)
