@@ -7,6 +7,10 @@ use kernel::{
     alloc::KVVec,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         ArcBorrow, //
     },
@@ -173,6 +177,29 @@ impl IndexUser for Mailbox {
 pub(super) struct Adviser {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) index: Index<Mailbox>,
+    /// 1 while it is neither asked nor told, since a message wants it so.
+    is_off: Atomic<i32>,
+}
+
+impl Adviser {
+    /// The adviser of a volume whose index was made.
+    pub(super) fn new(mailbox: Arc<Mailbox>, index: Index<Mailbox>) -> Self {
+        Self {
+            mailbox,
+            index,
+            is_off: Atomic::new(0),
+        }
+    }
+
+    /// Whether it is asked and told from now on; what was asked before is still answered. What it holds stays, and is
+    /// true of what has changed meanwhile too, since whatever it says is compared. Any context.
+    pub(super) fn switch(&self, is_on: bool) {
+        self.is_off.store(i32::from(!is_on), Relaxed);
+    }
+
+    fn is_on(&self) -> bool {
+        self.is_off.load(Relaxed) == 0
+    }
 }
 
 impl Dedup {
@@ -183,7 +210,7 @@ impl Dedup {
         operation: OperationId,
         fingerprint: Fingerprint,
     ) {
-        if self.adviser.is_none() {
+        if !self.adviser.as_ref().is_some_and(Adviser::is_on) {
             return shell.answer(Event::Advice {
                 operation,
                 pbn: None,
@@ -195,7 +222,8 @@ impl Dedup {
 
     /// Tells where content is.
     pub(super) fn learn(&self, shell: &mut Shell, fingerprint: Fingerprint, pbn: Pbn) {
-        if self.adviser.is_some() && !shell.questions.learn(fingerprint, pbn) {
+        let is_on = self.adviser.as_ref().is_some_and(Adviser::is_on);
+        if is_on && !shell.questions.learn(fingerprint, pbn) {
             self.counters.not_learned.count();
         }
     }
@@ -272,6 +300,9 @@ impl Dedup {
 
     /// One word for how the index is.
     pub(super) fn index_word(&self) -> &'static str {
+        if self.adviser.as_ref().is_some_and(|adviser| !adviser.is_on()) {
+            return "off";
+        }
         match self.adviser.as_ref().map(|adviser| adviser.index.state()) {
             None => "none",
             Some(IndexState::Closed) => "closed",

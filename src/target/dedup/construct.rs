@@ -301,7 +301,7 @@ fn make_adviser(
     };
     let mailbox = Arc::pin_init(Mailbox::new()?, GFP_KERNEL)?;
     let index = Index::new(settings, main.clone(), mailbox.clone())?;
-    Ok(Some(Adviser { mailbox, index }))
+    Ok(Some(Adviser::new(mailbox, index)))
 }
 
 /// Ends of I/O that can wait at once: of each frame that is read, each buffer of the engine, each write, comparison and part

@@ -35,9 +35,10 @@ use super::{
 pub(super) const COMMIT: RequestId = RequestId(u32::MAX);
 
 /// What `help` replies: one message a line.
-const HELP: &str = "help      this list\n\
-                    stats     every counter, one name and value a line\n\
-                    commit    make everything durable that is complete\n";
+const HELP: &str = "help          this list\n\
+                    stats [json]  every counter, one name and value a line, or one JSON object\n\
+                    commit        make everything durable that is complete\n\
+                    index on|off  look up what was written before, or go on without (until the table is replaced)\n";
 
 /// The message `commit` that is at work, if any.
 #[pin_data]
@@ -104,13 +105,20 @@ impl Dedup {
                 Ok(())
             }
             ("stats", 1) => {
-                this.write_counters(reply);
+                this.for_each_counter(&mut |name, value| reply.put(fmt!("{name} {value}\n")));
                 Ok(())
             }
-            ("commit", 1) => Self::commit(this, reply),
-            ("help" | "stats" | "commit", given) => {
-                Err(sentences::takes_no_argument(name, given))
+            ("stats", 2) if words.get(1) == Some("json") => {
+                this.write_json(reply);
+                Ok(())
             }
+            ("stats", _) => Err(MessageError::invalid(fmt!(
+                "message `stats` has `{}` behind it: send `stats` or `stats json`",
+                words.get(1).unwrap_or("")
+            ))),
+            ("commit", 1) => Self::commit(this, reply),
+            ("index", _) => this.switch_index(words, reply),
+            ("help" | "commit", given) => Err(sentences::takes_no_argument(name, given)),
             _ => Err(MessageError::invalid(fmt!(
                 "message `{name}` is unknown in dedup mode: send `help` for the list"
             ))),
@@ -140,7 +148,44 @@ impl Dedup {
         Ok(())
     }
 
-    fn write_counters(&self, reply: &mut Reply<'_>) {
+    /// `index on` and `index off`.
+    fn switch_index(
+        &self,
+        words: Words<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Result<(), MessageError> {
+        let is_on = match (words.get(1), words.len()) {
+            (Some("on"), 2) => true,
+            (Some("off"), 2) => false,
+            _ => {
+                return Err(MessageError::invalid(fmt!(
+                    "message `index` has `{}` and {} words in all: send `index on` or `index off`",
+                    words.get(1).unwrap_or(""),
+                    words.len()
+                )))
+            }
+        };
+        let Some(adviser) = &self.adviser else {
+            return Err(MessageError::invalid(fmt!(
+                "this volume has no index: create one with option `index_memory`"
+            )));
+        };
+        adviser.switch(is_on);
+        reply.put(fmt!("index {}\n", self.index_word()));
+        Ok(())
+    }
+
+    fn write_json(&self, reply: &mut Reply<'_>) {
+        let mut before = "{";
+        self.for_each_counter(&mut |name, value| {
+            reply.put(fmt!("{before}\"{name}\":{value}"));
+            before = ",";
+        });
+        reply.put(fmt!("}}\n"));
+    }
+
+    /// Every counter, always in the same order.
+    fn for_each_counter(&self, show: &mut dyn FnMut(&str, u64)) {
         let status = self.snapshot.lock().status;
         let engine = status.counters;
         for (name, value) in [
@@ -164,7 +209,7 @@ impl Dedup {
                 status.memory_bytes.saturating_add(Shell::memory_bytes()),
             ),
         ] {
-            reply.put(fmt!("{name} {value}\n"));
+            show(name, value);
         }
         let shell = &self.counters;
         for (name, counter) in [
@@ -180,15 +225,16 @@ impl Dedup {
             ("main_errors", &shell.main_errors),
             ("spare_errors", &shell.spare_errors),
         ] {
-            reply.put(fmt!("{} {}\n", name, counter.get()));
+            // Counted up from zero.
+            show(name, counter.get().unsigned_abs());
         }
         if let Some(adviser) = &self.adviser {
-            write_index_counters(&adviser.index.snapshot(), reply);
+            for_each_index_counter(&adviser.index.snapshot(), show);
         }
     }
 }
 
-fn write_index_counters(snapshot: &IndexSnapshot, reply: &mut Reply<'_>) {
+fn for_each_index_counter(snapshot: &IndexSnapshot, show: &mut dyn FnMut(&str, u64)) {
     let (zones, keeper) = (&snapshot.zones, &snapshot.keeper);
     for (name, value) in [
         ("index_entries", zones.entries),
@@ -207,6 +253,6 @@ fn write_index_counters(snapshot: &IndexSnapshot, reply: &mut Reply<'_>) {
         ),
         ("index_memory_bytes", snapshot.memory_bytes),
     ] {
-        reply.put(fmt!("{name} {value}\n"));
+        show(name, value);
     }
 }
