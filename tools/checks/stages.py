@@ -94,7 +94,7 @@ def checker(tally, output):
     status, text = run(output / "checker.log", sys.executable, "-B", "-m", "unittest", "discover", "-v", "-s", tests)
     found = _UNITTEST.findall(text)
     for name, result in found:
-        tally.add(f"checker {name}", {"ok": "PASS", "skipped": "SKIP"}.get(result, "FAIL"), text)
+        tally.add(f"checker {name}", {"ok": "PASS", "skipped": "SKIP"}.get(result, "FAIL"), f"see {output / 'checker.log'}")
     if not found or (status != 0 and tally.failed == 0):
         tally.add("checker", "FAIL", text)
     print(f"   {len(found)} tests", flush=True)
