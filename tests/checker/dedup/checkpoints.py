@@ -80,8 +80,8 @@ def _is(found, number):
 
 def _judge_copies(places, newest, report):
     """Both legs have the newest checkpoint and the one before. Main is written first: a crash may leave the spare
-    without the newest, or main without the one before."""
-    for number, may_lack in ((newest, 1), (newest - 1, 0)):
+    without the newest, also when the next one is there already; and main without the one before, when it tears the next."""
+    for number, may_lack in ((newest, (1,)), (newest - 1, (0, 1))):
         place = address(number)
         have = [leg for leg in (0, 1) if _is(places[leg, place], number)]
         if len(have) == 2 and places[0, place] != places[1, place]:
@@ -91,5 +91,5 @@ def _judge_copies(places, newest, report):
                 continue
             found = places[leg, place]
             what = f"is number {found.number}" if isinstance(found, Checkpoint) else str(found)
-            say = report.note if leg == may_lack and have else report.error
+            say = report.note if leg in may_lack and have else report.error
             say("checkpoint", f"the checkpoint in the place of number {number} {what}", LEGS[leg], place)

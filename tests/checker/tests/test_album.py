@@ -22,7 +22,7 @@ class Album(unittest.TestCase):
                 self.assertEqual(report.counts["data_blocks_checked"], report.counts["used"])
                 replayed += report.counts["replayed"]
                 if name.endswith("-loaded"):
-                    self.assertEqual(report.findings, [])
+                    self.assertLessEqual({finding["rule"] for finding in report.findings}, {"checkpoint"})
         # Otherwise replay was not tested.
         self.assertGreater(replayed, 500)
 
