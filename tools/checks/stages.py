@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 PROJECT = pathlib.Path(__file__).resolve().parent.parent.parent
 GUEST = PROJECT / "tools" / "guest"
@@ -14,6 +15,7 @@ UNCHANGED = "unchanged since it passed"
 
 _NEXTEST = re.compile(r"^\s+(PASS|FAIL|SIGABRT|SIGSEGV|SIGILL|SIGKILL|TIMEOUT|ABORT) \[.*?\]\s+(?:\([^)]*\)\s+)?(.+)$")
 _LIBTEST = re.compile(r"^test (.+) \.\.\. (ok|FAILED|ignored)")
+_UNITTEST = re.compile(r"^test_\w+ \(([\w.]+)\).* \.\.\. (ok|skipped|FAIL|ERROR)\b", re.MULTILINE)
 _NEXTEST_SKIPPED = re.compile(r"tests? run: .*?(\d+) skipped")
 
 
@@ -84,6 +86,18 @@ def host_tests(tally, output):
 def tools(tally, output):
     """sparectl with its man pages and completions, as `make tools` builds them; the guests use it."""
     single(tally, output, "tools", PROJECT / "tools" / "sparectl" / "build")
+
+
+def checker(tally, output):
+    """The tests of the second checker of deduplicated volumes, on images that the simulator makes."""
+    tests = PROJECT / "tests" / "checker" / "tests"
+    status, text = run(output / "checker.log", sys.executable, "-B", "-m", "unittest", "discover", "-v", "-s", tests)
+    found = _UNITTEST.findall(text)
+    for name, result in found:
+        tally.add(f"checker {name}", {"ok": "PASS", "skipped": "SKIP"}.get(result, "FAIL"), f"see {output / 'checker.log'}")
+    if not found or (status != 0 and tally.failed == 0):
+        tally.add("checker", "FAIL", text)
+    print(f"   {len(found)} tests", flush=True)
 
 
 def lint(tally, output):

@@ -2,6 +2,7 @@
 
 //! The engine of dedup mode between two adversarial disks, an index that lies, and a model of what was promised.
 
+pub mod album;
 pub mod checker;
 pub mod content;
 pub mod exhaustive;

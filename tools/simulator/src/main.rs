@@ -4,6 +4,7 @@
 
 use clap::Parser;
 use dm_spare_simulator::dedup;
+use dm_spare_simulator::dedup::album::Album;
 use dm_spare_simulator::exhaustive::{self, Depth};
 use dm_spare_simulator::index::{crashes, plan, world};
 use dm_spare_simulator::index_samples;
@@ -58,6 +59,9 @@ struct Options {
     /// Writes one block of each kind of a deduplicated volume to this folder, and does nothing else.
     #[arg(long, value_name = "FOLDER")]
     dedup_samples: Option<PathBuf>,
+    /// Writes the legs of a volume, as they are before and behind each activation of the run of `--dedup-seed`, to this folder.
+    #[arg(long, value_name = "FOLDER", requires = "dedup_seed")]
+    dedup_album: Option<PathBuf>,
     /// Threads.
     #[arg(long, default_value_t = 2)]
     threads: usize,
@@ -141,8 +145,14 @@ fn remap_and_index(options: &Options) -> Result<(), String> {
 }
 
 fn one_dedup_seed(options: &Options, seed: u64) -> Result<(), String> {
-    let tally = dedup::plan::run(seed, options.dedup_steps, options.trace)
-        .map_err(|wrong| format!("dedup seed {seed}: {wrong}"))?;
+    let result = match &options.dedup_album {
+        Some(folder) => {
+            let album = Album::new(folder, &format!("{seed:04}"));
+            dedup::plan::run_for_album(seed, options.dedup_steps, album)
+        }
+        None => dedup::plan::run(seed, options.dedup_steps, options.trace),
+    };
+    let tally = result.map_err(|wrong| format!("dedup seed {seed}: {wrong}"))?;
     println!("dedup seed {seed}: {tally:?}");
     Ok(())
 }

@@ -3,8 +3,11 @@
 //! What blocks hold: a number each, so that every sector tells whose it is.
 
 use crate::sector::{marked, mix};
-use dm_spare_engine::dedup::Fingerprint;
-use dm_spare_engine::{BLOCK_BYTES, SECTOR_BYTES};
+use dm_spare_engine::dedup::{fingerprint, Fingerprint};
+use dm_spare_engine::{Block, BLOCK_BYTES, SECTOR_BYTES};
+
+/// What keys the fingerprints of every volume here.
+pub const SECRET: [u8; 16] = [7; 16];
 
 /// What a block of the volume reads as.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,14 +43,18 @@ pub fn value(block: &[u8]) -> Option<Value> {
 /// How blocks are fingerprinted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Hashing {
-    /// Contents share fingerprints with others if this is not 0: there are only so many.
+    /// Contents share fingerprints with others if this is not 0: there are only so many. With 0 they are the module's own.
     pub weak: u64,
 }
 
 impl Hashing {
     /// The fingerprint of a content.
     pub fn fingerprint(&self, number: u64) -> Fingerprint {
-        let class = number.checked_rem(self.weak).unwrap_or(number);
+        let Some(class) = number.checked_rem(self.weak) else {
+            let mut block = Block([0; BLOCK_BYTES]);
+            block.0.copy_from_slice(&bytes(Value::Data(number)));
+            return fingerprint(SECRET, &block);
+        };
         let half = mix(1, class).to_le_bytes();
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&half);

@@ -2,6 +2,7 @@
 
 //! A random run: everything follows from its seed.
 
+use super::album::Album;
 use super::content::Value;
 use super::rot;
 use super::world::{Shape, Slow, Tally, World};
@@ -28,15 +29,31 @@ struct Plan {
 ///
 /// What went wrong.
 pub fn run(seed: u64, steps: u32, trace: bool) -> Result<Tally, String> {
-    let mut plan = Plan::new(seed, trace);
-    plan.world.activate_and_check(&mut plan.random)?;
-    for _ in 0..steps {
-        plan.step()?;
-    }
-    plan.end()
+    Plan::new(seed, trace).run(steps)
+}
+
+/// Runs a seed, with fingerprints as the module makes them, and keeps what lies on the legs before and behind each
+/// activation.
+///
+/// # Errors
+///
+/// What went wrong.
+pub fn run_for_album(seed: u64, steps: u32, album: Album) -> Result<Tally, String> {
+    let mut plan = Plan::new(seed, false);
+    plan.world.shape.hashing.weak = 0;
+    plan.world.album = Some(album);
+    plan.run(steps)
 }
 
 impl Plan {
+    fn run(mut self, steps: u32) -> Result<Tally, String> {
+        self.world.activate_and_check(&mut self.random)?;
+        for _ in 0..steps {
+            self.step()?;
+        }
+        self.end()
+    }
+
     fn new(seed: u64, trace: bool) -> Self {
         let mut random = Rng::new(seed);
         let weak = match random.below(3) {
@@ -181,7 +198,8 @@ impl Plan {
             .disks
             .iter()
             .all(|disk| disk.undecided().is_empty());
-        if is_settled && self.random.one_in(4) {
+        // What is rotten is no sight for an album of what crashes leave.
+        if is_settled && self.world.album.is_none() && self.random.one_in(4) {
             rot::checkpoints(&mut self.world, &mut self.random)?;
             rot::journal(&self.world, &mut self.random)?;
         }

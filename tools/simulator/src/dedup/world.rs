@@ -4,8 +4,9 @@
 
 mod shell;
 
+use super::album::Album;
 use super::checker::Checker;
-use super::content::{Hashing, Value};
+use super::content::{Hashing, Value, SECRET};
 use super::model::Model;
 use crate::disk::Disk;
 use crate::rng::Rng;
@@ -200,6 +201,8 @@ pub struct World {
     pub suspended: Option<bool>,
     /// The volume said that it cannot be written any more.
     pub read_only: bool,
+    /// Keeps what lies on the legs before and behind each activation.
+    pub album: Option<Album>,
     /// Tells what happens.
     pub trace: bool,
     /// What happened.
@@ -255,6 +258,7 @@ impl World {
             activated: None,
             suspended: None,
             read_only: false,
+            album: None,
             trace: false,
             tally: Tally::default(),
             wrong: None,
@@ -316,6 +320,7 @@ impl World {
             slow: self.slow,
             patience: self.patience,
             requests: self.requests,
+            album: self.album.clone(),
             trace: self.trace,
             tally,
             ..Self::on(self.shape, disks, self.model.clone())
@@ -348,7 +353,7 @@ impl World {
     pub fn activate(&mut self) {
         self.send(Event::Activate {
             uuid_if_formatting: UUID,
-            secret_if_formatting: [7; 16],
+            secret_if_formatting: SECRET,
         });
     }
 
@@ -358,13 +363,20 @@ impl World {
     ///
     /// What went wrong; a refusal is wrong.
     pub fn activate_and_check(&mut self, random: &mut Rng) -> Result<(), String> {
+        if let Some(album) = &mut self.album {
+            album.keep(&self.disks, "found")?;
+        }
         self.activate();
         while self.activated.is_none() {
             if !self.deliver(random)? {
                 return Err("the activation never ends".to_owned());
             }
         }
-        self.check_activated()
+        self.check_activated()?;
+        if let Some(album) = &mut self.album {
+            album.keep(&self.disks, "loaded")?;
+        }
+        Ok(())
     }
 
     /// Checks what an activation has left on main.
