@@ -17,6 +17,7 @@ pub mod bad_blocks;
 pub mod cli;
 pub mod commands;
 pub mod configuration;
+pub mod dedup;
 pub mod failure;
 pub mod host;
 pub mod leg;

@@ -7,7 +7,7 @@ use crate::cli::Format;
 use crate::failure::Failure;
 use crate::host::{Host, SetSizes};
 use crate::leg::{Access, Leg};
-use crate::storage::{BlockSource, SpareStorage};
+use crate::storage::{BlockSource, Storage};
 use crate::survey::{read_candidates, Candidate, Fault};
 use dm_spare_engine::format::header::is_blank;
 use dm_spare_engine::format::layout::COPIES_DEFAULT;
@@ -173,7 +173,7 @@ fn blank(spare: &mut Leg) -> Result<(), Failure> {
         .iter()
         .rev()
         .try_for_each(|block| {
-            SpareStorage::write(
+            Storage::write(
                 spare,
                 block.saturating_mul(SECTORS_PER_BLOCK),
                 &[0; BLOCK_BYTES],

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Volumes of dedup mode, offline.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `host` | runs the kernel module's engine on two legs |
+//! | `survey`, `journal_survey` | what superblocks, checkpoints and journal say, leg by leg |
+//! | `view` | main as it is once the journal was replayed, which happens in memory |
+//! | `pages`, `presence` | pages of such a view, in runs; which of them there are |
+
+pub mod host;
+pub mod journal_survey;
+pub mod pages;
+pub mod presence;
+pub mod survey;
+pub mod view;
+
+use dm_spare_engine::dedup::format::Invalid;
+use std::fmt;
+
+/// Why nothing of a block can be used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// It cannot be read, and why.
+    Unreadable(String),
+    /// It is not what belongs there.
+    Invalid(Invalid),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(text) => write!(out, "unreadable: {text}"),
+            Self::Invalid(invalid) => write!(out, "{invalid}"),
+        }
+    }
+}
