@@ -47,16 +47,23 @@ pub enum Command {
         after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped"
     )]
     Status(Status),
-    /// Decode the metadata on a spare.
+    /// Decode the metadata of a set or a volume.
     ///
-    /// Reads the device itself; the set need not be active, and must not be for the result to be exact.
-    #[command(after_help = "Example:\n  sparectl show /dev/sdc --remaps")]
+    /// In remap mode it is on the spare. In dedup mode each leg can be shown, and both if main is named beside the
+    /// spare. Reads the devices themselves; the set need not be active, and must not be for the result to be exact.
+    #[command(
+        after_help = "Examples:\n  sparectl show /dev/sdc --remaps\n  sparectl show /dev/sdc --main /dev/sdb --json"
+    )]
     Show(Show),
-    /// Check the metadata on a spare, without changing anything.
+    /// Check the metadata of a set or a volume, without changing anything.
+    ///
+    /// In dedup mode main must be named; the journal is replayed in memory, and every reference is recounted.
     ///
     /// Exit codes: 0 clean, 4 errors (activation repairs what it can), 8 the check could not be done,
     /// 16 wrong usage.
-    #[command(after_help = "Example:\n  sparectl check /dev/sdc --main /dev/sdb")]
+    #[command(
+        after_help = "Examples:\n  sparectl check /dev/sdc --main /dev/sdb\n  sparectl check /dev/sdc --main /dev/sdb --data"
+    )]
     Check(Check),
     /// Remap the blocks that a bad-block list names.
     ///
@@ -107,6 +114,15 @@ pub enum Command {
     Generate(Generate),
 }
 
+/// A mode of the target.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Bad blocks of main are served by the spare.
+    Remap,
+    /// Each distinct block is stored once.
+    Dedup,
+}
+
 /// `format`.
 #[derive(Args, Debug)]
 pub struct Format {
@@ -114,7 +130,10 @@ pub struct Format {
     pub main: PathBuf,
     /// The spare, a block device or an image file.
     pub spare: PathBuf,
-    /// Copies of the metadata.
+    /// The mode.
+    #[arg(long, value_enum, default_value_t = Mode::Remap)]
+    pub mode: Mode,
+    /// Remap mode: copies of the metadata.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4))]
     pub metadata_copies: Option<u32>,
     /// The set's UUID; a random one by default.
@@ -170,8 +189,11 @@ pub struct Status {
 /// `show`.
 #[derive(Args, Debug)]
 pub struct Show {
-    /// The spare, a block device or an image file.
-    pub spare: PathBuf,
+    /// The spare, or main of a volume of dedup mode: a block device or an image file.
+    pub device: PathBuf,
+    /// Main of the volume, to show both legs; dedup mode only.
+    #[arg(long, value_name = "MAIN")]
+    pub main: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -185,9 +207,12 @@ pub struct Show {
 pub struct Check {
     /// The spare, a block device or an image file.
     pub spare: PathBuf,
-    /// The main device, to compare its size.
+    /// The main device: in remap mode to compare its size, in dedup mode because most of the metadata is there.
     #[arg(long, value_name = "MAIN")]
     pub main: Option<PathBuf>,
+    /// Compare every stored block with its fingerprint; dedup mode only.
+    #[arg(long)]
+    pub data: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -8,11 +8,18 @@
 //! | `survey`, `journal_survey` | what superblocks, checkpoints and journal say, leg by leg |
 //! | `view` | main as it is once the journal was replayed, which happens in memory |
 //! | `pages`, `presence` | pages of such a view, in runs; which of them there are |
+//! | `references`, `recount` | references to data blocks, counted from the map, and compared with the pool |
+//! | `data` | whether stored blocks hold what their fingerprints say |
+//! | `rules` | what must hold of all that |
 
+pub mod data;
 pub mod host;
 pub mod journal_survey;
 pub mod pages;
 pub mod presence;
+pub mod recount;
+pub mod references;
+pub mod rules;
 pub mod survey;
 pub mod view;
 

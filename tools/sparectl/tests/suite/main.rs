@@ -5,6 +5,10 @@
 mod activation;
 mod boot;
 mod check;
+mod dedup_check;
+mod dedup_driver;
+mod dedup_images;
+mod dedup_show;
 mod device_mapper;
 mod fake;
 mod format;
