@@ -28,11 +28,13 @@ pub struct Cli {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Make a blank spare for a main device.
+    /// Make a set of remap mode on a blank spare, or a volume of dedup mode on two blank devices.
     ///
-    /// The kernel does the same by itself when a set with a blank spare is first created; this is for preparing
-    /// a spare beforehand, with a UUID that is known.
-    #[command(after_help = "Example:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3")]
+    /// The kernel does the same by itself when blank devices are first put together; this is for preparing them
+    /// beforehand, with a UUID that is known. In remap mode main is not touched.
+    #[command(
+        after_help = "Examples:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3\n  sparectl format /dev/sdb /dev/sdc --mode dedup --sectors 4194304 --index-memory 64"
+    )]
     Format(Format),
     /// Create the mapped device of a set.
     ///
@@ -73,6 +75,32 @@ pub enum Command {
         after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
     )]
     Import(Import),
+    /// Write map and pool of a volume of dedup mode as JSON lines.
+    ///
+    /// The journal is replayed in memory, and nothing is written to the devices. The dump holds no data, but the secret of
+    /// the volume's fingerprints. Where its last line is missing, it is not whole.
+    #[command(
+        after_help = "Example:\n  sparectl dump /dev/sdb /dev/sdc --output volume.dump"
+    )]
+    Dump(Dump),
+    /// Make a volume of dedup mode from a dump, and the data that lies on main.
+    ///
+    /// The first 4096 bytes of both devices must be zero, and their sizes those of the volume. The data must lie where it
+    /// was: on the same main, or on a copy of it.
+    #[command(
+        after_help = "Example:\n  sparectl restore /dev/sdb /dev/sdc --input volume.dump"
+    )]
+    Restore(Restore),
+    /// Say what deduplication would save, without writing anything.
+    ///
+    /// Reads files, folders with all that is in them, and block devices in blocks of 4096 bytes, as dedup mode would store
+    /// them, and counts how many are distinct. Symbolic links in folders are not followed, and a file with several names
+    /// counts once. When there are more distinct blocks than fit into the memory, they are estimated from a sample. The
+    /// volume's own metadata, about 1 percent of main and the index, is not counted.
+    #[command(
+        after_help = "Examples:\n  sparectl estimate /srv/images\n  sparectl estimate /dev/sdb /dev/sdc --json | jq .saving_percent"
+    )]
+    Estimate(Estimate),
     /// Print what a deduplication index of each size holds, and what memory and disk it takes.
     ///
     /// Sizes double from one line to the next; `--memory` prints any other. Beside them are the figures of dm-vdo's
@@ -126,7 +154,7 @@ pub enum Mode {
 /// `format`.
 #[derive(Args, Debug)]
 pub struct Format {
-    /// The main device, which is not touched.
+    /// The main device: in remap mode it is not touched, in dedup mode what is on it is lost.
     pub main: PathBuf,
     /// The spare, a block device or an image file.
     pub spare: PathBuf,
@@ -139,7 +167,16 @@ pub struct Format {
     /// The set's UUID; a random one by default.
     #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
     pub uuid: Option<Uuid>,
-    /// Format a spare that is not blank: what is on it is lost.
+    /// Dedup mode: sectors of 512 bytes that the volume has, a multiple of 8, at will more than main [default: as many as main].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(8..))]
+    pub sectors: Option<u64>,
+    /// Dedup mode: length of the journal in MiB [default: a 64th of main, 1 to 64].
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub journal_mb: Option<u32>,
+    /// Dedup mode: memory of the index in MiB, 0 for none [default: the largest up to 256 whose area takes at most a 16th of main].
+    #[arg(long, value_name = "MIB")]
+    pub index_memory: Option<u32>,
+    /// Format what is not blank: in remap mode the spare, in dedup mode both devices. What is on it is lost.
     #[arg(long)]
     pub force: bool,
 }
@@ -258,6 +295,44 @@ pub struct IndexGeometry {
     /// Only sparse indexes.
     #[arg(long)]
     pub sparse: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dump`.
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The main device.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+    /// The file to be made; stdout if none is named.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// The main device, with the data.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+    /// The dump; stdin if none is named.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+}
+
+/// `estimate`.
+#[derive(Args, Debug)]
+pub struct Estimate {
+    /// Files, folders and block devices.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// MiB of memory for what is remembered of distinct blocks; 256 are exact up to 28 GiB of them.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub memory: u32,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

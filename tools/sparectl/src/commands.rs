@@ -7,6 +7,7 @@ pub mod blocks;
 pub mod check;
 pub mod create;
 pub mod dedup;
+pub mod estimate;
 pub mod format;
 pub mod generate;
 pub mod import;
@@ -44,6 +45,9 @@ pub fn run(command: Command, session: &mut Session<'_>) -> Result<u8, Failure> {
         Command::Show(arguments) => modes::show(&arguments, session),
         Command::Check(arguments) => modes::check(&arguments, session),
         Command::Import(arguments) => import::run(&arguments, session),
+        Command::Dump(arguments) => dedup::dump::run(&arguments, session),
+        Command::Restore(arguments) => dedup::restore::run(&arguments, session),
+        Command::Estimate(arguments) => estimate::run(&arguments, session),
         Command::IndexGeometry(arguments) => index_geometry::run(&arguments, session),
         Command::Remap(arguments) => blocks::run("remap", &arguments, session),
         Command::Unremap(arguments) => blocks::run("unremap", &arguments, session),

@@ -11,17 +11,23 @@
 //! | `references`, `recount` | references to data blocks, counted from the map, and compared with the pool |
 //! | `data` | whether stored blocks hold what their fingerprints say |
 //! | `rules` | what must hold of all that |
+//! | `dump_line`, `dump`, `restore` | map and pool as lines of JSON, and back |
+//! | `writer` | writes pages, checkpoints and superblocks |
 
 pub mod data;
+pub mod dump;
+pub mod dump_line;
 pub mod host;
 pub mod journal_survey;
 pub mod pages;
 pub mod presence;
 pub mod recount;
 pub mod references;
+pub mod restore;
 pub mod rules;
 pub mod survey;
 pub mod view;
+pub mod writer;
 
 use dm_spare_engine::dedup::format::Invalid;
 use std::fmt;

@@ -3,13 +3,35 @@
 //! Commands on volumes of dedup mode.
 
 pub mod check;
+pub mod dump;
+pub mod format;
+pub mod restore;
 pub mod show;
 
-use crate::dedup::survey::role;
+use crate::dedup::survey::{role, Survey};
 use crate::failure::Failure;
-use crate::leg::Leg;
+use crate::leg::{Access, Leg};
 use dm_spare_engine::dedup::Leg as Role;
 use dm_spare_engine::SECTORS_PER_BLOCK;
+use std::path::Path;
+
+/// Opens both legs of a volume that nobody uses, and looks at them.
+fn open_volume(main: &Path, spare: &Path, access: Access) -> Result<(Leg, Leg, Survey), Failure> {
+    let mut main = Leg::open_unused(main, access)?;
+    let mut spare = Leg::open_unused(spare, access)?;
+    check_roles(&mut main, &mut spare)?;
+    let survey = survey(&mut main, &mut spare);
+    Ok((main, spare, survey))
+}
+
+/// Looks at both legs.
+fn survey(main: &mut Leg, spare: &mut Leg) -> Survey {
+    let sizes = (blocks(main), blocks(spare));
+    Survey::read(&mut [
+        (Role::Main, sizes.0, main),
+        (Role::Spare, sizes.1, spare),
+    ])
+}
 
 /// Size of a leg in whole blocks.
 fn blocks(leg: &Leg) -> u64 {

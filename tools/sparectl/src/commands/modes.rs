@@ -63,7 +63,7 @@ fn check_legs(arguments: &Check, session: &mut Session<'_>) -> Result<u8, Failur
 pub fn format(arguments: &Format, session: &mut Session<'_>) -> Result<u8, Failure> {
     match arguments.mode {
         Mode::Remap => format::run(arguments, session),
-        Mode::Dedup => Err(Failure::new("not yet")),
+        Mode::Dedup => dedup::format::run(arguments, session),
     }
 }
 

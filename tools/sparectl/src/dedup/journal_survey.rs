@@ -5,7 +5,8 @@
 use super::Fault;
 use crate::storage::BlockSource;
 use dm_spare_engine::dedup::format::journal_block::JournalBlock;
-use dm_spare_engine::dedup::format::{Invalid, Layout};
+use dm_spare_engine::dedup::format::layout::FIRST_BLOCKS;
+use dm_spare_engine::dedup::format::{Header, Invalid, Layout};
 use dm_spare_engine::dedup::Lsn;
 use dm_spare_engine::{Block, BLOCK_BYTES};
 
@@ -84,4 +85,40 @@ pub fn follow(
         }
     }
     None
+}
+
+/// Whether the place of the journal holds a block of a volume of this name, whichever part of it.
+pub fn is_used_by(main: &mut dyn BlockSource, layout: &Layout, uuid: [u8; 16]) -> bool {
+    newest_remains(main, layout, uuid).is_some()
+}
+
+/// The newest block of a volume of this name in the place of the journal. Blocks that cannot be read are
+/// passed over.
+pub fn newest_remains(
+    main: &mut dyn BlockSource,
+    layout: &Layout,
+    uuid: [u8; 16],
+) -> Option<Lsn> {
+    let mut memory = vec![Block([0; BLOCK_BYTES]); RUN as usize];
+    let mut newest = None;
+    let mut address = FIRST_BLOCKS;
+    while address < layout.pages_start {
+        let count = layout.pages_start.saturating_sub(address).min(RUN);
+        // CAST: at most 256.
+        let run = memory.get_mut(..count as usize).unwrap_or(&mut []);
+        let whole = main.read_blocks(address, run).is_ok();
+        for (address, block) in (address..).zip(run) {
+            if !whole && main.read_block(address, block).is_err() {
+                continue;
+            }
+            match Header::open_any(&block.0, address, crc32c::crc32c) {
+                Ok(header) if header.place.uuid == uuid => {
+                    newest = newest.max(Some(Lsn(header.sequence)));
+                }
+                _ => {}
+            }
+        }
+        address = address.saturating_add(count);
+    }
+    newest
 }

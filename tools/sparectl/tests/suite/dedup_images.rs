@@ -3,7 +3,7 @@
 //! Images of both legs of a volume of dedup mode, and ways to damage them.
 
 use crate::images::{sparectl, text};
-use dm_spare_engine::dedup::format::{page, Checkpoint, Geometry, Header, Layout, Place};
+use dm_spare_engine::dedup::format::{page, Checkpoint, Geometry, Header, Layout};
 use dm_spare_engine::dedup::{Leg, Lsn, PageNumber};
 use dm_spare_engine::Block;
 use std::fs::{File, OpenOptions};
@@ -157,14 +157,6 @@ impl DedupImages {
             change(&mut checkpoint);
             checkpoint.seal(leg, UUID, &mut block, crc32c::crc32c);
             self.write(leg, Layout::checkpoint_address(checkpoint.number), &block);
-        }
-    }
-
-    /// The place of a block of main.
-    pub(crate) fn place(&self, address: u64) -> Place {
-        Place {
-            address,
-            uuid: UUID,
         }
     }
 }

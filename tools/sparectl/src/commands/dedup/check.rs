@@ -2,16 +2,14 @@
 
 //! `sparectl check` of a volume of dedup mode. Writes nothing.
 
-use super::{blocks, check_roles};
+use super::{check_roles, survey};
 use crate::cli::Check;
 use crate::commands::check::{report, Verdict};
 use crate::commands::Session;
 use crate::dedup::rules::judge;
-use crate::dedup::survey::Survey;
 use crate::failure::Failure;
 use crate::leg::Leg;
 use crate::progress;
-use dm_spare_engine::dedup::Leg as Role;
 
 /// Runs the command.
 ///
@@ -31,11 +29,7 @@ pub fn run(
         )));
     };
     check_roles(&mut main, &mut spare)?;
-    let sizes = (blocks(&main), blocks(&spare));
-    let survey = Survey::read(&mut [
-        (Role::Main, sizes.0, &mut main),
-        (Role::Spare, sizes.1, &mut spare),
-    ]);
+    let survey = survey(&mut main, &mut spare);
     let bar = progress::bar(0, "pages");
     let findings = judge(
         &survey,
