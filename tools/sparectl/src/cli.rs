@@ -75,6 +75,17 @@ pub enum Command {
         after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
     )]
     Import(Import),
+    /// Make a volume of dedup mode right again.
+    ///
+    /// Replays the journal, believes the map, and makes everything else from it: counts, superblocks, checkpoints, and
+    /// fingerprints that are damaged. Blocks of the volume that a damaged page of the map spoke of are poisoned: they
+    /// cannot be read until they are written again. Data is not touched. What is left can be done once more, also after a
+    /// power cut; but do not cut the power while it runs.
+    ///
+    /// Exit codes: 0 nothing was wrong, 1 everything was corrected, 4 errors are left, 8 it could not be done, 16 wrong
+    /// usage.
+    #[command(after_help = "Example:\n  sparectl repair /dev/sdb /dev/sdc")]
+    Repair(Repair),
     /// Write map and pool of a volume of dedup mode as JSON lines.
     ///
     /// The journal is replayed in memory, and nothing is written to the devices. The dump holds no data, but the secret of
@@ -298,6 +309,15 @@ pub struct IndexGeometry {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `repair`.
+#[derive(Args, Debug)]
+pub struct Repair {
+    /// The main device.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
 }
 
 /// `dump`.

@@ -46,6 +46,7 @@ pub fn run(command: Command, session: &mut Session<'_>) -> Result<u8, Failure> {
         Command::Check(arguments) => modes::check(&arguments, session),
         Command::Import(arguments) => import::run(&arguments, session),
         Command::Dump(arguments) => dedup::dump::run(&arguments, session),
+        Command::Repair(arguments) => dedup::repair::run(&arguments, session),
         Command::Restore(arguments) => dedup::restore::run(&arguments, session),
         Command::Estimate(arguments) => estimate::run(&arguments, session),
         Command::IndexGeometry(arguments) => index_geometry::run(&arguments, session),

@@ -12,6 +12,7 @@
 //! | `data` | whether stored blocks hold what their fingerprints say |
 //! | `rules` | what must hold of all that |
 //! | `dump_line`, `dump`, `restore` | map and pool as lines of JSON, and back |
+//! | `repair` | counts from the map, and what else can be made right |
 //! | `writer` | writes pages, checkpoints and superblocks |
 
 pub mod data;
@@ -23,6 +24,7 @@ pub mod pages;
 pub mod presence;
 pub mod recount;
 pub mod references;
+pub mod repair;
 pub mod restore;
 pub mod rules;
 pub mod survey;

@@ -5,6 +5,7 @@
 pub mod check;
 pub mod dump;
 pub mod format;
+pub mod repair;
 pub mod restore;
 pub mod show;
 

@@ -4,7 +4,7 @@
 
 use super::dump_line::{Line, MapLine, PoolLine, To};
 use super::survey::blank;
-use super::writer::{Totals, Writer};
+use super::writer::{Legs, Totals, Writer};
 use crate::failure::Failure;
 use dm_spare_engine::dedup::format::{map_page, pool_page, Layout, Superblock};
 use dm_spare_engine::dedup::{Lbn, PageNumber, Pbn};
@@ -53,8 +53,16 @@ impl<R: BufRead> Dump<R> {
     /// # Errors
     ///
     /// A line says what cannot be, or the last one is missing, or main cannot be written.
-    pub fn write_pages(&mut self, writer: &mut Writer<'_>) -> Result<Totals, Failure> {
-        let mut pages = OpenPage::default();
+    pub fn write_pages(
+        &mut self,
+        writer: &mut Writer,
+        legs: &mut Legs<'_>,
+    ) -> Result<Totals, Failure> {
+        let mut pages = OpenPage {
+            writer,
+            legs,
+            page: None,
+        };
         let mut totals = Totals::default();
         let (mut next_lbn, mut next_pbn) = (0, self.layout.data_start);
         let mut counted = 0u64;
@@ -62,15 +70,15 @@ impl<R: BufRead> Dump<R> {
             self.number = self.number.saturating_add(1);
             match next_line(&mut self.lines, self.number)? {
                 Some(Line::Map(line)) if next_pbn == self.layout.data_start => {
-                    next_lbn = self.map(&line, next_lbn, &mut pages, writer, &mut totals)?;
+                    next_lbn = self.map(&line, next_lbn, &mut pages, &mut totals)?;
                 }
                 Some(Line::Pool(line)) => {
-                    next_pbn = self.pool(&line, next_pbn, &mut pages, writer)?;
+                    next_pbn = self.pool(&line, next_pbn, &mut pages)?;
                     totals.used = totals.used.saturating_add(1);
                     counted = counted.saturating_add(line.count.into());
                 }
                 Some(Line::End(end)) => {
-                    pages.close(writer)?;
+                    pages.close()?;
                     let Totals { used, mapped } = totals;
                     if (end.mapped_blocks, end.used_blocks, counted) != (mapped, used, mapped) {
                         return Err(self.wrong(&format!(
@@ -94,8 +102,7 @@ impl<R: BufRead> Dump<R> {
         &self,
         line: &MapLine,
         next: u64,
-        pages: &mut OpenPage,
-        writer: &mut Writer<'_>,
+        pages: &mut OpenPage<'_, '_>,
         totals: &mut Totals,
     ) -> Result<u64, Failure> {
         let end = line.lbn.checked_add(line.blocks);
@@ -118,7 +125,7 @@ impl<R: BufRead> Dump<R> {
             }
             let lbn = Lbn(line.lbn.saturating_add(index));
             if let Some((page, at)) = self.layout.map_place(lbn) {
-                map_page::set(pages.open(page, writer)?, at, entry);
+                map_page::set(pages.open(page)?, at, entry);
             }
         }
         if matches!(line.to, To::Block(_)) {
@@ -131,8 +138,7 @@ impl<R: BufRead> Dump<R> {
         &self,
         line: &PoolLine,
         next: u64,
-        pages: &mut OpenPage,
-        writer: &mut Writer<'_>,
+        pages: &mut OpenPage<'_, '_>,
     ) -> Result<u64, Failure> {
         let place = self.layout.pool_place(Pbn(line.pbn));
         let (Some((page, at)), true) = (place, line.pbn >= next) else {
@@ -147,7 +153,7 @@ impl<R: BufRead> Dump<R> {
                 line.pbn, line.count, line.fingerprint
             )));
         };
-        let block = pages.open(page, writer)?;
+        let block = pages.open(page)?;
         pool_page::set_count(block, at, line.count);
         pool_page::set_fingerprint(block, at, fingerprint);
         Ok(line.pbn.saturating_add(1))
@@ -162,21 +168,24 @@ impl<R: BufRead> Dump<R> {
 }
 
 /// The page that lines speak of at the moment.
-#[derive(Default)]
-struct OpenPage(Option<(PageNumber, Box<Block>)>);
+struct OpenPage<'a, 'b> {
+    writer: &'a mut Writer,
+    legs: &'a mut Legs<'b>,
+    page: Option<(PageNumber, Box<Block>)>,
+}
 
-impl OpenPage {
-    fn open(&mut self, page: PageNumber, writer: &mut Writer<'_>) -> Result<&mut Block, Failure> {
-        if self.0.as_ref().is_none_or(|(open, _)| *open != page) {
-            self.close(writer)?;
+impl OpenPage<'_, '_> {
+    fn open(&mut self, page: PageNumber) -> Result<&mut Block, Failure> {
+        if self.page.as_ref().is_none_or(|(open, _)| *open != page) {
+            self.close()?;
         }
-        let (_, block) = self.0.get_or_insert_with(|| (page, blank()));
+        let (_, block) = self.page.get_or_insert_with(|| (page, blank()));
         Ok(block)
     }
 
-    fn close(&mut self, writer: &mut Writer<'_>) -> Result<(), Failure> {
-        match self.0.take() {
-            Some((page, mut block)) => writer.write_page(page, &mut block),
+    fn close(&mut self) -> Result<(), Failure> {
+        match self.page.take() {
+            Some((page, mut block)) => self.writer.write_page(page, &mut block, self.legs),
             None => Ok(()),
         }
     }

@@ -14,10 +14,16 @@ use dm_spare_engine::dedup::format::{
 use dm_spare_engine::dedup::{Leg, Lsn, PageNumber};
 use dm_spare_engine::{Block, ErrorClass};
 
-/// Writes to the legs of a volume that is not active.
-pub struct Writer<'a> {
-    main: &'a mut dyn Storage,
-    spare: &'a mut dyn Storage,
+/// The legs of a volume that is not active.
+pub struct Legs<'a> {
+    /// Main.
+    pub main: &'a mut dyn Storage,
+    /// The spare.
+    pub spare: &'a mut dyn Storage,
+}
+
+/// What is to be written to the legs of a volume.
+pub struct Writer {
     superblock: Superblock,
     layout: Layout,
     /// Where the journal, which is empty, goes on.
@@ -34,21 +40,13 @@ pub struct Totals {
     pub mapped: u64,
 }
 
-impl<'a> Writer<'a> {
+impl Writer {
     /// A writer for a volume whose journal goes on at `redo`, and of which no page is known to be present.
-    pub fn new(
-        superblock: Superblock,
-        layout: Layout,
-        redo: Lsn,
-        main: &'a mut dyn Storage,
-        spare: &'a mut dyn Storage,
-    ) -> Self {
+    pub fn new(superblock: Superblock, layout: Layout, redo: Lsn) -> Self {
         let mut presence = Vec::new();
         // CAST: 32 bits fit.
         presence.resize_with(layout.presence_pages as usize, || None);
         Self {
-            main,
-            spare,
             superblock,
             layout,
             redo,
@@ -61,9 +59,14 @@ impl<'a> Writer<'a> {
     /// # Errors
     ///
     /// Main cannot be written.
-    pub fn write_page(&mut self, number: PageNumber, block: &mut Block) -> Result<(), Failure> {
+    pub fn write_page(
+        &mut self,
+        number: PageNumber,
+        block: &mut Block,
+        legs: &mut Legs<'_>,
+    ) -> Result<(), Failure> {
         self.note(number, block);
-        self.seal_and_write(number, block)
+        self.seal_and_write(number, block, legs)
     }
 
     /// Notes a map or pool page that is right where it is.
@@ -90,16 +93,21 @@ impl<'a> Writer<'a> {
     /// # Errors
     ///
     /// A leg cannot be written.
-    pub fn finish(mut self, number: u64, totals: Totals) -> Result<(), Failure> {
+    pub fn finish(
+        mut self,
+        number: u64,
+        totals: Totals,
+        legs: &mut Legs<'_>,
+    ) -> Result<(), Failure> {
         let presence = std::mem::take(&mut self.presence);
         let mut roots = blank();
         for (index, block) in (0..).zip(presence) {
             if let Some(mut block) = block {
                 checkpoint::set_root(&mut roots, PageNumber(index));
-                self.seal_and_write(PageNumber(index), &mut block)?;
+                self.seal_and_write(PageNumber(index), &mut block, legs)?;
             }
         }
-        self.flush()?;
+        legs.flush()?;
         for number in [number, number.saturating_add(1)] {
             let checkpoint = Checkpoint {
                 number,
@@ -111,20 +119,21 @@ impl<'a> Writer<'a> {
             for leg in Leg::BOTH {
                 let uuid = self.superblock.uuid;
                 checkpoint.seal(leg, uuid, &mut roots, crc32c::crc32c);
-                self.write(leg, Layout::checkpoint_address(number), &roots)?;
+                legs.write(leg, Layout::checkpoint_address(number), &roots)?;
             }
-            self.flush()?;
+            legs.flush()?;
         }
-        for leg in Leg::BOTH {
-            let mut block = blank();
-            self.superblock.encode(leg, &mut block, crc32c::crc32c);
-            self.write(leg, SUPERBLOCK, &block)?;
-            self.flush()?;
-        }
-        Ok(())
+        Leg::BOTH
+            .into_iter()
+            .try_for_each(|leg| legs.write_superblock(leg, &self.superblock))
     }
 
-    fn seal_and_write(&mut self, number: PageNumber, block: &mut Block) -> Result<(), Failure> {
+    fn seal_and_write(
+        &self,
+        number: PageNumber,
+        block: &mut Block,
+        legs: &mut Legs<'_>,
+    ) -> Result<(), Failure> {
         let Some(kind) = self.layout.page_kind(number) else {
             return Ok(());
         };
@@ -135,7 +144,22 @@ impl<'a> Writer<'a> {
         };
         let lsn = Lsn(self.redo.0.saturating_sub(1));
         page::seal(block, number, kind, lsn, place, crc32c::crc32c);
-        self.write(Leg::Main, address, block)
+        legs.write(Leg::Main, address, block)
+    }
+
+}
+
+impl Legs<'_> {
+    /// Writes the superblock of a leg, durably.
+    ///
+    /// # Errors
+    ///
+    /// The leg cannot be written.
+    pub fn write_superblock(&mut self, leg: Leg, superblock: &Superblock) -> Result<(), Failure> {
+        let mut block = blank();
+        superblock.encode(leg, &mut block, crc32c::crc32c);
+        self.write(leg, SUPERBLOCK, &block)?;
+        self.flush()
     }
 
     fn write(&mut self, leg: Leg, address: u64, block: &Block) -> Result<(), Failure> {
@@ -143,7 +167,12 @@ impl<'a> Writer<'a> {
         result.map_err(|class| unwritable(leg, class))
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
+    /// Makes everything durable.
+    ///
+    /// # Errors
+    ///
+    /// A leg cannot be written.
+    pub fn flush(&mut self) -> Result<(), Failure> {
         Leg::BOTH.into_iter().try_for_each(|leg| {
             let result = self.leg(leg).flush();
             result.map_err(|class| unwritable(leg, class))

@@ -230,6 +230,8 @@ pub(crate) fn fill_in(driver: &mut Driver) {
     }
     driver.write(2500, content(1));
     driver.write(2501, content(2));
+    // Zeros over what was never written change nothing.
+    driver.write(2600, content(300));
     driver.write(2600, content(0));
     driver.fill(2700, 10, Fill::Poisoned);
     driver.fill(290, 5, Fill::Unmapped);

@@ -4,7 +4,7 @@
 
 use crate::dedup_driver::{content, Driver};
 use crate::dedup_images::DedupImages;
-use crate::images::{stderr, stdout};
+use crate::images::{sparectl, stderr, stdout, text};
 use dm_spare_engine::dedup::format::Geometry;
 use dm_spare_engine::dedup::{index_geometry, Leg};
 
@@ -98,10 +98,11 @@ fn a_volume_is_not_formatted_over_by_either_mode() {
     assert!(format(&images, &["--uuid", UUID]).status.success());
     let sentence = refusal(&images, &[]);
     assert!(sentence.contains(&format!("it holds main of volume {UUID}")), "{sentence}");
-    let remap = images.run_on_both("format", &[]);
+    let (main, spare) = (images.path(Leg::Main), images.path(Leg::Spare));
+    let remap = sparectl(&["format", text(&spare), text(&main)]);
     assert_eq!(remap.status.code(), Some(1));
     let sentence = stderr(&remap);
-    assert!(sentence.contains(&format!("it holds the spare of volume {UUID}")), "{sentence}");
+    assert!(sentence.contains(&format!("it holds main of volume {UUID}")), "{sentence}");
     // What the journal of a volume has left must not be taken for another's.
     let mut driver = Driver::new(&images);
     driver.write(1, content(1));

@@ -10,6 +10,7 @@ mod dedup_driver;
 mod dedup_dump;
 mod dedup_format;
 mod dedup_images;
+mod dedup_repair;
 mod dedup_show;
 mod device_mapper;
 mod estimate;

@@ -8,7 +8,7 @@ use crate::commands::format::content;
 use crate::commands::{Session, DONE};
 use crate::dedup::journal_survey::newest_remains;
 use crate::dedup::restore::Dump;
-use crate::dedup::writer::Writer;
+use crate::dedup::writer::{Legs, Writer};
 use crate::failure::Failure;
 use crate::leg::{Access, Leg};
 use dm_spare_engine::dedup::Lsn;
@@ -57,9 +57,13 @@ pub fn run(arguments: &Restore, session: &mut Session<'_>) -> Result<u8, Failure
     let redo = newest_remains(&mut main, &dump.layout, superblock.uuid)
         .map_or(Lsn::FIRST, |newest| newest.after(ring.saturating_add(1)));
     let layout = dump.layout;
-    let mut writer = Writer::new(superblock, layout, redo, &mut main, &mut spare);
-    let totals = dump.write_pages(&mut writer)?;
-    writer.finish(0, totals)?;
+    let mut writer = Writer::new(superblock, layout, redo);
+    let legs = &mut Legs {
+        main: &mut main,
+        spare: &mut spare,
+    };
+    let totals = dump.write_pages(&mut writer, legs)?;
+    writer.finish(0, totals, legs)?;
     writeln!(
         session.out,
         "restored volume {}: {} blocks mapped, {} used",
