@@ -77,8 +77,8 @@ pub enum Command {
     Import(Import),
     /// Make a volume of dedup mode right again.
     ///
-    /// Replays the journal, believes the map, and makes everything else from it: counts, superblocks, checkpoints, and
-    /// fingerprints that are damaged. Blocks of the volume that a damaged page of the map spoke of are poisoned: they
+    /// Replays the journal, believes the map, and makes everything else from it: counts, superblocks, checkpoints,
+    /// fingerprints that are damaged, and, also when nothing was wrong, the index. Blocks of the volume that a damaged page of the map spoke of are poisoned: they
     /// cannot be read until they are written again. Data is not touched. What is left can be done once more, also after a
     /// power cut; but do not cut the power while it runs.
     ///

@@ -4,7 +4,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `host` | runs the kernel module's engine on two legs |
+//! | `host`, `index` | run the kernel module's engines on two legs: that of the volume, and that of its index |
 //! | `survey`, `journal_survey` | what superblocks, checkpoints and journal say, leg by leg |
 //! | `view` | main as it is once the journal was replayed, which happens in memory |
 //! | `pages`, `presence` | pages of such a view, in runs; which of them there are |
@@ -19,6 +19,7 @@ pub mod data;
 pub mod dump;
 pub mod dump_line;
 pub mod host;
+pub mod index;
 pub mod journal_survey;
 pub mod pages;
 pub mod presence;

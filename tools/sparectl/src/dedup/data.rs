@@ -61,7 +61,7 @@ pub fn verify(
 }
 
 /// The blocks of some pool pages that are referred to, and their fingerprints.
-fn stored(
+pub fn stored(
     pages: &mut Pages<'_>,
     presences: &Presences,
     range: std::ops::Range<u32>,

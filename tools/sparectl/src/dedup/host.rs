@@ -6,7 +6,7 @@
 use crate::failure::Failure;
 use crate::storage::Storage;
 use dm_spare_engine::dedup::format::superblock::Method;
-use dm_spare_engine::dedup::format::Geometry;
+use dm_spare_engine::dedup::format::{Geometry, Layout};
 use dm_spare_engine::dedup::{
     Action, Activation, Event, Io, IoKind, Leg, Refusal, Settings, SettingsError, Status, Volume,
 };
@@ -14,8 +14,8 @@ use dm_spare_engine::{ErrorClass, SECTORS_PER_BLOCK};
 use kernel::alloc::flags::GFP_KERNEL;
 use std::collections::VecDeque;
 
-/// Pages of map and pool in memory: 32 MiB.
-const CACHE_PAGES: u32 = 8192;
+/// Fewest and most pages of map and pool in memory: all, as long as they are not more than 32 MiB.
+const CACHE_PAGES: (u64, u64) = (16, 8192);
 /// Most buffers of the journal.
 const JOURNAL_BUFFERS: u64 = 256;
 /// Pages that are written back at once.
@@ -37,12 +37,14 @@ struct Answers {
 
 /// What the engine is told of a volume; what does not belong to the volume is chosen here.
 pub fn settings(geometry: Geometry, spare_blocks: u64) -> Settings {
+    let pages = Layout::new(geometry).map_or(0, |layout| layout.pages());
     Settings {
         geometry,
         spare_blocks,
         method: Method::Fast,
         trusts_fingerprints: false,
-        cache_pages: CACHE_PAGES,
+        // CAST: a few thousand.
+        cache_pages: pages.clamp(CACHE_PAGES.0, CACHE_PAGES.1) as u32,
         operations: 1,
         // CAST: at most 256.
         journal_buffers: (geometry.journal_blocks / 2).min(JOURNAL_BUFFERS) as u32,

@@ -124,7 +124,8 @@ pub fn repair(
     Ok(done)
 }
 
-fn parts(range: Range<u32>) -> impl Iterator<Item = Range<u32>> {
+/// A range of pages in pieces that are dealt with one after another.
+pub fn parts(range: Range<u32>) -> impl Iterator<Item = Range<u32>> {
     let end = range.end;
     // CAST: 32 bits fit.
     range

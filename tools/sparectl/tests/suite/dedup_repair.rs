@@ -3,12 +3,17 @@
 //! `sparectl repair`: what was wrong is right afterwards, and what was right stays.
 
 use crate::dedup_driver::{content, fill_in, used, Driver};
-use crate::dedup_images::{DedupImages, GEOMETRY};
+use crate::dedup_images::{DedupImages, GEOMETRY, SECRET};
 use crate::images::{stderr, stdout};
 use dm_spare_engine::dedup::format::presence_page::Presence;
-use dm_spare_engine::dedup::format::{map_page, pool_page, presence_page, Entry, Layout};
-use dm_spare_engine::dedup::{Leg, PageNumber, Pbn};
+use dm_spare_engine::dedup::format::{
+    map_page, pool_page, presence_page, Entry, Geometry, Layout,
+};
+use dm_spare_engine::dedup::{fingerprint, index_geometry, Leg, PageNumber, Pbn};
+use dm_spare_engine::index::OpenMode;
 use proptest::prelude::*;
+use sparectl::dedup::index::IndexHost;
+use sparectl::leg::Access;
 
 /// Repairs; the exit code, and what was said.
 fn repair(images: &DedupImages) -> (Option<i32>, String) {
@@ -188,6 +193,36 @@ fn the_journal_is_replayed_before() {
     drop(driver);
     corrected(&images);
     assert_eq!(reads(&images)[401], Some(content(4711).0.to_vec()));
+}
+
+#[test]
+fn the_index_is_made_from_the_pool() {
+    let size = index_geometry(16).expect("a size");
+    let geometry = Geometry {
+        main_blocks: 2000 + size.disk_blocks(),
+        index_blocks: size.disk_blocks(),
+        ..GEOMETRY
+    };
+    let images = DedupImages::blank(geometry);
+    let mut driver = Driver::new(&images);
+    fill_in(&mut driver);
+    // The journal waits.
+    drop(driver);
+    let (code, said) = repair(&images);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("the index knows 295 blocks"), "{said}");
+    let checked = images.run("check", &["--data"]);
+    assert!(stdout(&checked).contains("clean: 0 errors, 0 notes"), "{}", stdout(&checked));
+    let shown = stdout(&images.run("show", &[]));
+    assert!(shown.contains("index               good, of 16 MiB of memory"), "{shown}");
+    let layout = images.layout();
+    let mut main = sparectl::leg::Leg::open_unused(&images.path(Leg::Main), Access::Write).expect("main");
+    let mut index = IndexHost::open(size, &layout, OpenMode::LoadClean, &mut main).expect("an index");
+    for number in [1, 17, 290, 300] {
+        let found = index.look_up(fingerprint(SECRET, &content(number)), &mut main).expect("known");
+        assert!(images.read(Leg::Main, found.0).0 == content(number).0);
+    }
+    assert_eq!(index.look_up(fingerprint(SECRET, &content(4711)), &mut main), None);
 }
 
 #[test]

@@ -6,10 +6,15 @@ use super::{blocks, open_volume, survey};
 use crate::cli::Repair;
 use crate::commands::check::{CLEAN, ERRORS_LEFT, NOT_DONE};
 use crate::commands::Session;
+use crate::dedup::data::stored;
 use crate::dedup::host::Host;
-use crate::dedup::repair::{repair, Repaired};
+use crate::dedup::index::{self, IndexHost};
+use crate::dedup::pages::Pages;
+use crate::dedup::presence::{pool_pages, Presences};
+use crate::dedup::repair::{parts, repair, Repaired};
 use crate::dedup::rules::judge;
 use crate::dedup::survey::Survey;
+use crate::dedup::view::newest_checkpoint;
 use crate::dedup::writer::Legs;
 use crate::failure::Failure;
 use crate::leg::{Access, Leg};
@@ -17,8 +22,9 @@ use crate::progress;
 use crate::rules::{Finding, Severity};
 use crate::storage::BlockSource;
 use dm_spare_engine::dedup::format::layout::FIRST_BLOCKS;
-use dm_spare_engine::dedup::format::Superblock;
+use dm_spare_engine::dedup::format::{Layout, Superblock};
 use dm_spare_engine::dedup::{is_zero, Leg as Role};
+use dm_spare_engine::index::OpenMode;
 use dm_spare_engine::{Block, Uuid, BLOCK_BYTES};
 
 /// Exit code: errors were found, and corrected.
@@ -45,6 +51,10 @@ fn repair_legs(arguments: &Repair, session: &mut Session<'_>) -> Result<u8, Fail
     let before = errors(&found, &mut main, &mut spare)?;
     if before.is_empty() {
         writeln!(session.out, "volume {}: nothing is wrong", Uuid(superblock.uuid))?;
+        if index::geometry(&layout).is_some() {
+            bring_to_rest(&superblock, &mut main, &mut spare)?;
+            rebuild_index(&superblock, &layout, &mut main, session)?;
+        }
         return Ok(CLEAN);
     }
     mend_superblocks(&found, &superblock, &mut main, &mut spare)?;
@@ -56,6 +66,7 @@ fn repair_legs(arguments: &Repair, session: &mut Session<'_>) -> Result<u8, Fail
     });
     bar.finish_and_clear();
     print(&superblock, before.len(), &done?, session)?;
+    rebuild_index(&superblock, &layout, &mut main, session)?;
     let again = survey(&mut main, &mut spare);
     let left = errors(&again, &mut main, &mut spare)?;
     for finding in &left {
@@ -144,6 +155,56 @@ fn bring_to_rest(
             Role::Spare
         )))
     }
+}
+
+/// Makes the index anew from the pool, if the volume has one; of so many blocks as it can hold.
+fn rebuild_index(
+    superblock: &Superblock,
+    layout: &Layout,
+    main: &mut Leg,
+    session: &mut Session<'_>,
+) -> Result<(), Failure> {
+    let Some(geometry) = index::geometry(layout) else {
+        return Ok(());
+    };
+    let uuid = superblock.uuid;
+    let (newest, roots) = newest_checkpoint(main, layout, uuid)
+        .map_err(|fault| Failure::new(format!("no checkpoint can be used, it is {fault}")))?;
+    let presences = Presences::read(&mut Pages::new(main, *layout, uuid), &roots);
+    let mode = OpenMode::Create {
+        uuid: uuid::Uuid::new_v4().into_bytes(),
+    };
+    let mut index = IndexHost::open(geometry, layout, mode, main)?;
+    let bar = progress::bar(newest.used_blocks, "records of the index");
+    // The oldest would be pushed out again.
+    let mut passed_over = newest.used_blocks.saturating_sub(geometry.records());
+    let mut told = 0u64;
+    let mut last = None;
+    for range in parts(pool_pages(layout)) {
+        let stored = stored(&mut Pages::new(main, *layout, uuid), &presences, range);
+        for (pbn, fingerprint) in stored {
+            bar.inc(1);
+            if let Some(left) = passed_over.checked_sub(1) {
+                passed_over = left;
+                continue;
+            }
+            index.learn(fingerprint, pbn, main);
+            told = told.saturating_add(1);
+            last = Some((fingerprint, pbn));
+        }
+    }
+    bar.finish_and_clear();
+    let is_saved = index.save(main);
+    // What was saved is loaded again: it must know what it was told.
+    let mut again = IndexHost::open(geometry, layout, OpenMode::LoadClean, main)?;
+    let is_known = last.is_none_or(|(fingerprint, _)| again.look_up(fingerprint, main).is_some());
+    if !is_saved || !is_known {
+        return Err(Failure::new(
+            "the index could not be made: the module makes an empty one when it needs it, and the volume is whole",
+        ));
+    }
+    writeln!(session.out, "the index knows {told} blocks")?;
+    Ok(())
 }
 
 fn print(
