@@ -90,17 +90,13 @@ pub enum Command {
     ///
     /// The journal is replayed in memory, and nothing is written to the devices. The dump holds no data, but the secret of
     /// the volume's fingerprints. Where its last line is missing, it is not whole.
-    #[command(
-        after_help = "Example:\n  sparectl dump /dev/sdb /dev/sdc --output volume.dump"
-    )]
+    #[command(after_help = "Example:\n  sparectl dump /dev/sdb /dev/sdc --output volume.dump")]
     Dump(Dump),
     /// Make a volume of dedup mode from a dump, and the data that lies on main.
     ///
     /// The first 4096 bytes of both devices must be zero, and their sizes those of the volume. The data must lie where it
     /// was: on the same main, or on a copy of it.
-    #[command(
-        after_help = "Example:\n  sparectl restore /dev/sdb /dev/sdc --input volume.dump"
-    )]
+    #[command(after_help = "Example:\n  sparectl restore /dev/sdb /dev/sdc --input volume.dump")]
     Restore(Restore),
     /// Say what deduplication would save, without writing anything.
     ///

@@ -28,10 +28,7 @@ fn open_volume(main: &Path, spare: &Path, access: Access) -> Result<(Leg, Leg, S
 /// Looks at both legs.
 fn survey(main: &mut Leg, spare: &mut Leg) -> Survey {
     let sizes = (blocks(main), blocks(spare));
-    Survey::read(&mut [
-        (Role::Main, sizes.0, main),
-        (Role::Spare, sizes.1, spare),
-    ])
+    Survey::read(&mut [(Role::Main, sizes.0, main), (Role::Spare, sizes.1, spare)])
 }
 
 /// Size of a leg in whole blocks.

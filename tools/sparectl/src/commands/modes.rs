@@ -66,4 +66,3 @@ pub fn format(arguments: &Format, session: &mut Session<'_>) -> Result<u8, Failu
         Mode::Dedup => dedup::format::run(arguments, session),
     }
 }
-

@@ -124,8 +124,8 @@ impl VolumeLine {
                 self.version
             ));
         }
-        let uuid = uuid::Uuid::try_parse(&self.uuid)
-            .map_err(|_| format!("`{}` is no UUID", self.uuid))?;
+        let uuid =
+            uuid::Uuid::try_parse(&self.uuid).map_err(|_| format!("`{}` is no UUID", self.uuid))?;
         Ok(Superblock {
             uuid: uuid.into_bytes(),
             features: Features {

@@ -128,7 +128,9 @@ impl<'a> Host<'a> {
     fn perform(&mut self, mut io: Io) -> Event {
         let buffer = io.buffer.as_mut().map(|buffer| &mut buffer.0[..]);
         let result = match (io.kind, buffer) {
-            (IoKind::Read { leg, block }, Some(buffer)) => self.leg(leg).read(sector(block), buffer),
+            (IoKind::Read { leg, block }, Some(buffer)) => {
+                self.leg(leg).read(sector(block), buffer)
+            }
             (IoKind::Write { leg, block, fua }, Some(buffer)) => {
                 let leg = self.leg(leg);
                 leg.write(sector(block), buffer)

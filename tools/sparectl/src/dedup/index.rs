@@ -7,9 +7,9 @@ use crate::storage::Storage;
 use dm_spare_engine::dedup::format::Layout;
 use dm_spare_engine::dedup::{index_geometry, Fingerprint, Pbn};
 use dm_spare_engine::index::{
-    self, Answer, Bounds, Data, Geometry, Io, IoKind, Keeper, KeeperAction, KeeperEvent, KeeperSettings,
-    MemorySize, Name, OpenMode, Request, RequestId, RequestKind, Zone,
-    ZoneAction, ZoneEvent, ZoneSettings, Zones,
+    self, Answer, Bounds, Data, Geometry, Io, IoKind, Keeper, KeeperAction, KeeperEvent,
+    KeeperSettings, MemorySize, Name, OpenMode, Request, RequestId, RequestKind, Zone, ZoneAction,
+    ZoneEvent, ZoneSettings, Zones,
 };
 use dm_spare_engine::{ErrorClass, SECTORS_PER_BLOCK};
 use kernel::alloc::flags::GFP_KERNEL;
@@ -75,8 +75,7 @@ impl IndexHost {
             saved: false,
             answer: None,
         };
-        host.work
-            .push_back(Work::Keeper(KeeperEvent::Open(mode)));
+        host.work.push_back(Work::Keeper(KeeperEvent::Open(mode)));
         host.run(main);
         if host.is_open {
             Ok(host)

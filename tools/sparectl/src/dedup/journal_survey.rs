@@ -94,11 +94,7 @@ pub fn is_used_by(main: &mut dyn BlockSource, layout: &Layout, uuid: [u8; 16]) -
 
 /// The newest block of a volume of this name in the place of the journal. Blocks that cannot be read are
 /// passed over.
-pub fn newest_remains(
-    main: &mut dyn BlockSource,
-    layout: &Layout,
-    uuid: [u8; 16],
-) -> Option<Lsn> {
+pub fn newest_remains(main: &mut dyn BlockSource, layout: &Layout, uuid: [u8; 16]) -> Option<Lsn> {
     let mut memory = vec![Block([0; BLOCK_BYTES]); RUN as usize];
     let mut newest = None;
     let mut address = FIRST_BLOCKS;

@@ -48,11 +48,14 @@ impl Presences {
 
     /// What is known of a map or pool page.
     pub fn get(&self, page: PageNumber) -> Presence {
-        let known = self.layout.presence_place(page).and_then(|(number, index)| {
-            // CAST: 32 bits fit.
-            let block = self.pages.get(number.0 as usize)?.as_deref()?;
-            Some(presence_page::get(block, index))
-        });
+        let known = self
+            .layout
+            .presence_place(page)
+            .and_then(|(number, index)| {
+                // CAST: 32 bits fit.
+                let block = self.pages.get(number.0 as usize)?.as_deref()?;
+                Some(presence_page::get(block, index))
+            });
         known.unwrap_or(Presence::Absent)
     }
 
@@ -63,7 +66,9 @@ impl Presences {
 
     /// How many pages of a range there are.
     pub fn count(&self, range: Range<u32>) -> u64 {
-        range.filter(|page| self.is_present(PageNumber(*page))).count() as u64
+        range
+            .filter(|page| self.is_present(PageNumber(*page)))
+            .count() as u64
     }
 }
 

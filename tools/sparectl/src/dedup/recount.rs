@@ -163,7 +163,10 @@ pub fn recount(
 
 /// Whether the content of a page can be looked at: its header is right, whatever it says.
 fn is_legible(state: &Result<(), Fault>) -> bool {
-    matches!(state, Ok(()) | Err(Fault::Invalid(Invalid::Field("entry" | "count"))))
+    matches!(
+        state,
+        Ok(()) | Err(Fault::Invalid(Invalid::Field("entry" | "count")))
+    )
 }
 
 impl Recount {
@@ -234,12 +237,7 @@ impl Recount {
     }
 
     /// Compares the counts of a pool page with the references to its blocks.
-    fn compare(
-        &mut self,
-        references: &References,
-        page: PageNumber,
-        count: impl Fn(usize) -> u16,
-    ) {
+    fn compare(&mut self, references: &References, page: PageNumber, count: impl Fn(usize) -> u16) {
         for (index, (pbn, references)) in references.of_page(page).enumerate() {
             let count = count(index);
             // References that a damaged page of the map has are not missing.

@@ -101,7 +101,5 @@ pub fn entries<'a>(
 ) -> impl Iterator<Item = (Lbn, Option<Entry>)> + 'a {
     let first = layout.first_lbn(page).0;
     let end = layout.geometry.logical_blocks;
-    (first..end)
-        .map(Lbn)
-        .zip(map_page::entries(block))
+    (first..end).map(Lbn).zip(map_page::entries(block))
 }

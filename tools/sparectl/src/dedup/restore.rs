@@ -195,8 +195,9 @@ fn next_line<R: BufRead>(lines: &mut Lines<R>, number: u64) -> Result<Option<Lin
     let Some(text) = lines.next() else {
         return Ok(None);
     };
-    let text =
-        text.map_err(|error| Failure::new(format!("line {number} of the dump cannot be read: {error}")))?;
+    let text = text.map_err(|error| {
+        Failure::new(format!("line {number} of the dump cannot be read: {error}"))
+    })?;
     serde_json::from_str(&text).map(Some).map_err(|error| {
         Failure::new(format!(
             "line {number} of the dump means nothing ({error}): give what sparectl dump has written"

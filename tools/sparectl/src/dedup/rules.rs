@@ -40,13 +40,19 @@ pub fn judge(
         Err(NoView::Refused(refusal)) => {
             findings.push(Finding::error(
                 "would-not-load",
-                format!("the module would refuse the volume: {refusal}; so nothing could be recounted"),
+                format!(
+                    "the module would refuse the volume: {refusal}; so nothing could be recounted"
+                ),
             ));
             return Ok(findings);
         }
     };
     journal(survey, &view, &mut findings);
-    let unwritten = |fault| Failure::new(format!("the recovery has left no checkpoint ({fault}): report this"));
+    let unwritten = |fault| {
+        Failure::new(format!(
+            "the recovery has left no checkpoint ({fault}): report this"
+        ))
+    };
     let (newest, _) = view.checkpoint().map_err(unwritten)?;
     let presences = view.presences().map_err(unwritten)?;
     let found = recount(&mut view.pages(), &presences, &mut |done, total| {

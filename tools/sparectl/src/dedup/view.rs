@@ -117,7 +117,11 @@ pub fn newest_checkpoint(
     uuid: [u8; 16],
 ) -> Result<(Checkpoint, Box<Block>), Fault> {
     let mut both = [0, 1].map(|number| read_checkpoint(main, Leg::Main, number, layout, uuid));
-    both.sort_by_key(|found| found.as_ref().map_or(0, |(one, _)| one.number.saturating_add(1)));
+    both.sort_by_key(|found| {
+        found
+            .as_ref()
+            .map_or(0, |(one, _)| one.number.saturating_add(1))
+    });
     let [older, newer] = both;
     newer.or(older)
 }

@@ -146,7 +146,6 @@ impl Writer {
         page::seal(block, number, kind, lsn, place, crc32c::crc32c);
         legs.write(Leg::Main, address, block)
     }
-
 }
 
 impl Legs<'_> {

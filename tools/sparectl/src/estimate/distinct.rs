@@ -93,7 +93,11 @@ mod tests {
 
     fn fingerprint(number: u64) -> Fingerprint {
         let mixed = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
-        Fingerprint((mixed ^ (mixed >> 64)).wrapping_mul(mixed | 1).to_le_bytes())
+        Fingerprint(
+            (mixed ^ (mixed >> 64))
+                .wrapping_mul(mixed | 1)
+                .to_le_bytes(),
+        )
     }
 
     #[test]

@@ -56,7 +56,10 @@ fn pool(images: &DedupImages, number: u32) -> PageNumber {
 
 /// The data block of a block of the volume.
 fn pbn_of(images: &DedupImages, lbn: u64) -> Pbn {
-    let (page, index) = images.layout().map_place(dm_spare_engine::dedup::Lbn(lbn)).expect("a place");
+    let (page, index) = images
+        .layout()
+        .map_place(dm_spare_engine::dedup::Lbn(lbn))
+        .expect("a place");
     let block = images.read(Leg::Main, images.layout().page_address(page));
     map_page::get(&block, index).block().expect("a data block")
 }
@@ -78,8 +81,13 @@ fn a_journal_that_waits_is_a_note_and_is_replayed_in_memory() {
     let mut driver = Driver::new(&images);
     fill_in(&mut driver);
     drop(driver);
-    let first = images.layout().journal_address(images.newest(Leg::Main).redo);
-    assert_eq!(found(&images, &["--data"]), [("journal".to_owned(), false, first)]);
+    let first = images
+        .layout()
+        .journal_address(images.newest(Leg::Main).redo);
+    assert_eq!(
+        found(&images, &["--data"]),
+        [("journal".to_owned(), false, first)]
+    );
 }
 
 #[test]
@@ -121,7 +129,10 @@ fn what_interrupted_formatting_leaves_is_a_note() {
         }
     }
     formatted.write(Leg::Main, 0, &images.read(Leg::Main, 0));
-    assert_eq!(found(&formatted, &[]), [("superblock".to_owned(), false, 0)]);
+    assert_eq!(
+        found(&formatted, &[]),
+        [("superblock".to_owned(), false, 0)]
+    );
 }
 
 fn edit_superblock(images: &DedupImages, leg: Leg, change: impl Fn(&mut Superblock)) {
@@ -138,7 +149,10 @@ fn legs_of_two_volumes_are_named() {
     let images = used();
     edit_superblock(&images, Leg::Spare, |superblock| superblock.uuid = [7; 16]);
     let rules = rules(&images);
-    assert!(rules.contains(&"superblocks-disagree".to_owned()), "{rules:?}");
+    assert!(
+        rules.contains(&"superblocks-disagree".to_owned()),
+        "{rules:?}"
+    );
     assert!(rules.contains(&"would-not-load".to_owned()), "{rules:?}");
 }
 
@@ -151,11 +165,17 @@ fn other_sizes_and_features_are_named() {
             .file(leg)
             .set_len((blocks + 3) * 4096)
             .expect("a size");
-        let rule = if leg == Leg::Main { "main-size" } else { "spare-size" };
+        let rule = if leg == Leg::Main {
+            "main-size"
+        } else {
+            "spare-size"
+        };
         assert_eq!(found(&longer, &[]), [(rule.to_owned(), true, 0)]);
     }
     for leg in Leg::BOTH {
-        edit_superblock(&images, leg, |superblock| superblock.features.incompatible = 64);
+        edit_superblock(&images, leg, |superblock| {
+            superblock.features.incompatible = 64
+        });
     }
     assert_eq!(rules(&images), ["features", "features", "would-not-load"]);
 }
@@ -199,11 +219,18 @@ fn a_damaged_journal_would_not_load() {
         driver.flush();
     }
     drop(driver);
-    let damaged = images.layout().journal_address(images.newest(Leg::Main).redo);
+    let damaged = images
+        .layout()
+        .journal_address(images.newest(Leg::Main).redo);
     images.damage(Leg::Main, damaged);
     assert_eq!(rules(&images), ["would-not-load"]);
     let said = sentences(&images, &[]);
-    assert!(said.contains(&format!("block {damaged} of main, in the journal, is damaged")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "block {damaged} of main, in the journal, is damaged"
+        )),
+        "{said}"
+    );
 }
 
 #[test]
@@ -220,15 +247,24 @@ fn damaged_pages_are_named() {
     // Nothing is said of counts for which references may be missing.
     assert_eq!(found(&damaged, &[]), [("map-page".to_owned(), true, block)]);
     let said = sentences(&damaged, &[]);
-    assert!(said.contains("the map page of blocks 809 to 1617 of the volume: it is damaged"), "{said}");
+    assert!(
+        said.contains("the map page of blocks 809 to 1617 of the volume: it is damaged"),
+        "{said}"
+    );
 
     let damaged = images.copy();
     let block = layout.page_address(pool(&images, 1));
     damaged.damage(Leg::Main, block);
-    assert_eq!(found(&damaged, &["--data"]), [("pool-page".to_owned(), true, block)]);
+    assert_eq!(
+        found(&damaged, &["--data"]),
+        [("pool-page".to_owned(), true, block)]
+    );
     let first = layout.pool_block(pool(&images, 1), 0).0;
     let said = sentences(&damaged, &[]);
-    let sentence = format!("the pool page of blocks {first} to {} of main: it is damaged", first + 223);
+    let sentence = format!(
+        "the pool page of blocks {first} to {} of main: it is damaged",
+        first + 223
+    );
     assert!(said.contains(&sentence), "{said}");
 }
 
@@ -249,8 +285,14 @@ fn entries_that_cannot_be_are_named() {
         ]
     );
     let said = sentences(&images, &[]);
-    assert!(said.contains("block 700 of the volume refers to block 20 of main, which is no data block"), "{said}");
-    assert!(said.contains("block 701 of the volume has an entry that means nothing"), "{said}");
+    assert!(
+        said.contains("block 700 of the volume refers to block 20 of main, which is no data block"),
+        "{said}"
+    );
+    assert!(
+        said.contains("block 701 of the volume has an entry that means nothing"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -261,7 +303,12 @@ fn leaks_are_named() {
     images.edit(page, |page| pool_page::set_count(page, 200, 3));
     assert_eq!(rules(&images), ["leak", "used-blocks"]);
     let said = sentences(&images, &[]);
-    assert!(said.contains(&format!("block {pbn} of main is not referred to, and has a count of 3")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "block {pbn} of main is not referred to, and has a count of 3"
+        )),
+        "{said}"
+    );
 }
 
 #[test]
@@ -318,7 +365,10 @@ fn counts_behind_the_last_block_are_named() {
     assert_eq!(found(&images, &[]), []);
     images.edit(last, |page| pool_page::set_count(page, blocks as usize, 1));
     let address = layout.page_address(last);
-    assert_eq!(found(&images, &[]), [("count-beyond".to_owned(), true, address)]);
+    assert_eq!(
+        found(&images, &[]),
+        [("count-beyond".to_owned(), true, address)]
+    );
 }
 
 #[test]
@@ -326,9 +376,21 @@ fn wrong_presence_is_named() {
     let images = used();
     let layout = images.layout();
     for (page, presence, sentence) in [
-        (pool(&images, 0), Presence::Present, "is not noted as full, and 224 of its 224 blocks are used"),
-        (pool(&images, 1), Presence::Full, "is noted as full, and 71 of its 224 blocks are used"),
-        (map(&images, 0), Presence::Full, "is noted as full, which only pool pages can be"),
+        (
+            pool(&images, 0),
+            Presence::Present,
+            "is not noted as full, and 224 of its 224 blocks are used",
+        ),
+        (
+            pool(&images, 1),
+            Presence::Full,
+            "is noted as full, and 71 of its 224 blocks are used",
+        ),
+        (
+            map(&images, 0),
+            Presence::Full,
+            "is noted as full, which only pool pages can be",
+        ),
     ] {
         let wrong = images.copy();
         let (number, index) = layout.presence_place(page).expect("a place");
@@ -356,9 +418,17 @@ fn data_that_changed_is_named_when_it_is_read() {
     let pbn = pbn_of(&images, 7).0;
     images.damage(Leg::Main, pbn);
     assert_eq!(found(&images, &[]), []);
-    assert_eq!(found(&images, &["--data"]), [("data".to_owned(), true, pbn)]);
+    assert_eq!(
+        found(&images, &["--data"]),
+        [("data".to_owned(), true, pbn)]
+    );
     let said = sentences(&images, &["--data"]);
-    assert!(said.contains(&format!("error: block {pbn} of main holds something else than was stored")), "{said}");
+    assert!(
+        said.contains(&format!(
+            "error: block {pbn} of main holds something else than was stored"
+        )),
+        "{said}"
+    );
 }
 
 #[test]
@@ -366,9 +436,18 @@ fn legs_are_named_as_they_should_be() {
     let images = used();
     let (main, spare) = (images.path(Leg::Main), images.path(Leg::Spare));
     for (arguments, words) in [
-        (vec!["check", text(&spare)], "name the spare, and main with --main"),
-        (vec!["check", text(&main), "--main", text(&spare)], "exchange them"),
-        (vec!["check", text(&main), "--main", text(&main)], "the same device"),
+        (
+            vec!["check", text(&spare)],
+            "name the spare, and main with --main",
+        ),
+        (
+            vec!["check", text(&main), "--main", text(&spare)],
+            "exchange them",
+        ),
+        (
+            vec!["check", text(&main), "--main", text(&main)],
+            "the same device",
+        ),
     ] {
         let output = sparectl(&arguments);
         assert_eq!(output.status.code(), Some(8), "{arguments:?}");

@@ -135,8 +135,13 @@ impl Driver {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let mut actions = Vec::new();
-            self.volume.handle(event, &mut |action| actions.push(action));
-            events.extend(actions.into_iter().filter_map(|action| self.perform(action)));
+            self.volume
+                .handle(event, &mut |action| actions.push(action));
+            events.extend(
+                actions
+                    .into_iter()
+                    .filter_map(|action| self.perform(action)),
+            );
         }
     }
 

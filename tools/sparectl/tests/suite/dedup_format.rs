@@ -41,9 +41,15 @@ fn a_formatted_volume_is_clean_and_loads() {
     let output = format(&images, &["--sectors", "500000", "--uuid", UUID]);
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stdout(&output);
-    assert!(said.contains(&format!("volume {UUID}, 500000 sectors, ")), "{said}");
+    assert!(
+        said.contains(&format!("volume {UUID}, 500000 sectors, ")),
+        "{said}"
+    );
     assert!(said.contains("table line: 0 500000 spare "), "{said}");
-    assert!(said.contains(" 6 mode dedup journal_mb 1 index_memory 0\n"), "{said}");
+    assert!(
+        said.contains(" 6 mode dedup journal_mb 1 index_memory 0\n"),
+        "{said}"
+    );
     let shown = stdout(&images.run("show", &[]));
     assert!(shown.contains(UUID), "{shown}");
     assert!(shown.contains("suspended cleanly   yes"), "{shown}");
@@ -73,15 +79,30 @@ fn the_index_has_the_room_that_its_size_takes() {
     let index = index_geometry(16).expect("a size").disk_blocks();
     let images = images(index * 16, 80_000);
     let output = format(&images, &[]);
-    assert!(stdout(&output).contains("index_memory 16\n"), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("index_memory 16\n"),
+        "{}",
+        stderr(&output)
+    );
     let shown = stdout(&images.run("show", &[]));
-    assert!(shown.contains(&format!("area of the index   {index} blocks")), "{shown}");
-    assert!(shown.contains("index               blank: it is made anew"), "{shown}");
+    assert!(
+        shown.contains(&format!("area of the index   {index} blocks")),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("index               blank: it is made anew"),
+        "{shown}"
+    );
 }
 
 #[test]
 fn what_is_not_blank_is_refused_and_forced() {
-    for (leg, block) in [(Leg::Main, 0), (Leg::Spare, 0), (Leg::Main, 5), (Leg::Spare, 7)] {
+    for (leg, block) in [
+        (Leg::Main, 0),
+        (Leg::Spare, 0),
+        (Leg::Main, 5),
+        (Leg::Spare, 7),
+    ] {
         let images = images(MAIN_BLOCKS, MAIN_BLOCKS * 8);
         images.write(leg, block, &content(9));
         let sentence = refusal(&images, &[]);
@@ -97,12 +118,18 @@ fn a_volume_is_not_formatted_over_by_either_mode() {
     let images = images(MAIN_BLOCKS, MAIN_BLOCKS * 8);
     assert!(format(&images, &["--uuid", UUID]).status.success());
     let sentence = refusal(&images, &[]);
-    assert!(sentence.contains(&format!("it holds main of volume {UUID}")), "{sentence}");
+    assert!(
+        sentence.contains(&format!("it holds main of volume {UUID}")),
+        "{sentence}"
+    );
     let (main, spare) = (images.path(Leg::Main), images.path(Leg::Spare));
     let remap = sparectl(&["format", text(&spare), text(&main)]);
     assert_eq!(remap.status.code(), Some(1));
     let sentence = stderr(&remap);
-    assert!(sentence.contains(&format!("it holds main of volume {UUID}")), "{sentence}");
+    assert!(
+        sentence.contains(&format!("it holds main of volume {UUID}")),
+        "{sentence}"
+    );
     // What the journal of a volume has left must not be taken for another's.
     let mut driver = Driver::new(&images);
     driver.write(1, content(1));
@@ -119,14 +146,20 @@ fn sizes_and_options_that_cannot_be_are_refused() {
         (vec!["--sectors", "12"], "give a multiple of 8"),
         (vec!["--index-memory", "17"], "there is no index of 17 MiB"),
         (vec!["--index-memory", "16"], "too small or too large"),
-        (vec!["--metadata-copies", "2"], "--metadata-copies is for sets of remap mode"),
+        (
+            vec!["--metadata-copies", "2"],
+            "--metadata-copies is for sets of remap mode",
+        ),
     ] {
         let sentence = refusal(&usual, &more);
         assert!(sentence.contains(words), "{sentence}");
     }
     let small = images(MAIN_BLOCKS - 1, 800);
     let sentence = refusal(&small, &[]);
-    assert!(sentence.contains("main needs at least 131072"), "{sentence}");
+    assert!(
+        sentence.contains("main needs at least 131072"),
+        "{sentence}"
+    );
     let remap = usual.run_on_both("format", &["--sectors", "800"]);
     assert_eq!(remap.status.code(), Some(1));
     assert!(stderr(&remap).contains("--sectors is for volumes of dedup mode"));

@@ -38,7 +38,10 @@ impl DedupImages {
             folder: tempfile::tempdir().expect("a folder"),
             geometry,
         };
-        for (leg, blocks) in [(Leg::Main, geometry.main_blocks), (Leg::Spare, SPARE_BLOCKS)] {
+        for (leg, blocks) in [
+            (Leg::Main, geometry.main_blocks),
+            (Leg::Spare, SPARE_BLOCKS),
+        ] {
             File::create(images.path(leg))
                 .and_then(|file| file.set_len(blocks * 4096))
                 .expect("an image");

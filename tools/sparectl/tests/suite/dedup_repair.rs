@@ -6,9 +6,7 @@ use crate::dedup_driver::{content, fill_in, used, Driver};
 use crate::dedup_images::{DedupImages, GEOMETRY, SECRET};
 use crate::images::{stderr, stdout};
 use dm_spare_engine::dedup::format::presence_page::Presence;
-use dm_spare_engine::dedup::format::{
-    map_page, pool_page, presence_page, Entry, Geometry, Layout,
-};
+use dm_spare_engine::dedup::format::{map_page, pool_page, presence_page, Entry, Geometry, Layout};
 use dm_spare_engine::dedup::{fingerprint, index_geometry, Leg, PageNumber, Pbn};
 use dm_spare_engine::index::OpenMode;
 use proptest::prelude::*;
@@ -26,7 +24,11 @@ fn corrected(images: &DedupImages) -> String {
     let (code, said) = repair(images);
     assert_eq!(code, Some(1), "{said}");
     let checked = images.run("check", &["--data"]);
-    assert!(stdout(&checked).contains("clean: 0 errors, 0 notes"), "{}", stdout(&checked));
+    assert!(
+        stdout(&checked).contains("clean: 0 errors, 0 notes"),
+        "{}",
+        stdout(&checked)
+    );
     said
 }
 
@@ -69,13 +71,18 @@ fn counts_presence_and_totals_are_made_from_the_map() {
     });
     images.edit(pool(&images, 1), |page| pool_page::set_count(page, 200, 9));
     let (number, index) = layout.presence_place(pool(&images, 1)).expect("a place");
-    images.edit(number, |page| presence_page::set(page, index, Presence::Full));
+    images.edit(number, |page| {
+        presence_page::set(page, index, Presence::Full)
+    });
     images.edit_checkpoint(|checkpoint| {
         checkpoint.used_blocks += 100;
         checkpoint.mapped_blocks += 100;
     });
     let said = corrected(&images);
-    assert!(said.contains("3 counts set, 1 fingerprints computed, 0 blocks of the volume poisoned"), "{said}");
+    assert!(
+        said.contains("3 counts set, 1 fingerprints computed, 0 blocks of the volume poisoned"),
+        "{said}"
+    );
     assert!(said.contains("317 blocks mapped, 295 used"), "{said}");
     assert!(reads(&images) == before);
     let mut driver = Driver::new(&images);
@@ -115,7 +122,10 @@ fn a_damaged_pool_page_is_made_from_map_and_data() {
     let before = reads(&images);
     images.damage(Leg::Main, images.layout().page_address(pool(&images, 0)));
     let said = corrected(&images);
-    assert!(said.contains("224 counts set, 224 fingerprints computed"), "{said}");
+    assert!(
+        said.contains("224 counts set, 224 fingerprints computed"),
+        "{said}"
+    );
     assert!(reads(&images) == before);
 }
 
@@ -212,17 +222,31 @@ fn the_index_is_made_from_the_pool() {
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("the index knows 295 blocks"), "{said}");
     let checked = images.run("check", &["--data"]);
-    assert!(stdout(&checked).contains("clean: 0 errors, 0 notes"), "{}", stdout(&checked));
+    assert!(
+        stdout(&checked).contains("clean: 0 errors, 0 notes"),
+        "{}",
+        stdout(&checked)
+    );
     let shown = stdout(&images.run("show", &[]));
-    assert!(shown.contains("index               good, of 16 MiB of memory"), "{shown}");
+    assert!(
+        shown.contains("index               good, of 16 MiB of memory"),
+        "{shown}"
+    );
     let layout = images.layout();
-    let mut main = sparectl::leg::Leg::open_unused(&images.path(Leg::Main), Access::Write).expect("main");
-    let mut index = IndexHost::open(size, &layout, OpenMode::LoadClean, &mut main).expect("an index");
+    let mut main =
+        sparectl::leg::Leg::open_unused(&images.path(Leg::Main), Access::Write).expect("main");
+    let mut index =
+        IndexHost::open(size, &layout, OpenMode::LoadClean, &mut main).expect("an index");
     for number in [1, 17, 290, 300] {
-        let found = index.look_up(fingerprint(SECRET, &content(number)), &mut main).expect("known");
+        let found = index
+            .look_up(fingerprint(SECRET, &content(number)), &mut main)
+            .expect("known");
         assert!(images.read(Leg::Main, found.0).0 == content(number).0);
     }
-    assert_eq!(index.look_up(fingerprint(SECRET, &content(4711)), &mut main), None);
+    assert_eq!(
+        index.look_up(fingerprint(SECRET, &content(4711)), &mut main),
+        None
+    );
 }
 
 #[test]
@@ -261,7 +285,9 @@ fn what_is_not_certain_is_left_as_it_is() {
         driver.flush();
     }
     drop(driver);
-    let first = journal.layout().journal_address(journal.newest(Leg::Main).redo);
+    let first = journal
+        .layout()
+        .journal_address(journal.newest(Leg::Main).redo);
     journal.damage(Leg::Main, first);
     refused(&journal, "the journal cannot be replayed");
 }

@@ -19,9 +19,15 @@ fn both_legs_are_decoded() {
     let (main, spare) = (images.path(Leg::Main), images.path(Leg::Spare));
     let report = json(&["show", text(&spare), "--main", text(&main), "--json"]);
     assert_eq!(report["mode"], "dedup");
-    assert_eq!(report["volume"]["uuid"], "612d766f-6c75-6d65-2d69-6e2d74657374");
+    assert_eq!(
+        report["volume"]["uuid"],
+        "612d766f-6c75-6d65-2d69-6e2d74657374"
+    );
     assert_eq!(report["volume"]["logical_blocks"], GEOMETRY.logical_blocks);
-    assert_eq!(report["volume"]["data"]["first"], images.layout().data_start);
+    assert_eq!(
+        report["volume"]["data"]["first"],
+        images.layout().data_start
+    );
     assert_eq!(report["checkpoint"]["number"], newest.number);
     assert_eq!(report["checkpoint"]["used_blocks"], 295);
     assert_eq!(report["checkpoint"]["mapped_blocks"], 317);
@@ -63,7 +69,10 @@ fn the_journal_that_waits_is_shown() {
     drop(driver);
     let report = json(&["show", text(&images.path(Leg::Main)), "--json"]);
     assert!(report["journal"]["blocks"].as_u64() > Some(0), "{report}");
-    assert!(report["journal"]["records"].as_u64() > Some(300), "{report}");
+    assert!(
+        report["journal"]["records"].as_u64() > Some(300),
+        "{report}"
+    );
     assert_eq!(report["checkpoint"]["clean"], false);
 }
 
@@ -73,7 +82,11 @@ fn a_damaged_leg_is_shown_by_the_other() {
     images.damage(Leg::Main, 0);
     let shown = images.run("show", &[]);
     assert!(shown.status.success(), "{}", stderr(&shown));
-    assert!(stdout(&shown).contains("  superblock        damaged"), "{}", stdout(&shown));
+    assert!(
+        stdout(&shown).contains("  superblock        damaged"),
+        "{}",
+        stdout(&shown)
+    );
     images.damage(Leg::Spare, 0);
     let none = images.run("show", &[]);
     assert_eq!(none.status.code(), Some(1));

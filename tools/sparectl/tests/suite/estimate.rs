@@ -18,7 +18,10 @@ fn estimate(paths: &[&Path], more: &[&str]) -> serde_json::Value {
 }
 
 fn numbers(numbers: impl IntoIterator<Item = u64>) -> Vec<u8> {
-    numbers.into_iter().flat_map(|number| content(number).0).collect()
+    numbers
+        .into_iter()
+        .flat_map(|number| content(number).0)
+        .collect()
 }
 
 #[test]
@@ -53,8 +56,10 @@ fn holes_are_zeros() {
     let path = folder.path().join("sparse");
     let file = File::create(&path).expect("a file");
     file.set_len(4096 * 1_000_000 + 5).expect("a size");
-    file.write_all_at(&numbers(1..=3), 4096 * 777).expect("data");
-    file.write_all_at(&numbers([1]), 4096 * 500_000).expect("data");
+    file.write_all_at(&numbers(1..=3), 4096 * 777)
+        .expect("data");
+    file.write_all_at(&numbers([1]), 4096 * 500_000)
+        .expect("data");
     let report = estimate(&[&path], &[]);
     assert_eq!(report["blocks"], 1_000_001);
     assert_eq!(report["zero_blocks"], 1_000_001 - 4);
@@ -72,7 +77,9 @@ fn little_memory_gives_an_estimate() {
     assert_eq!(report["exact"], false, "{report}");
     let distinct = report["distinct_blocks"].as_f64().expect("a number");
     assert!((distinct / count as f64 - 1.0).abs() < 0.03, "{report}");
-    assert!(stdout(&sparectl(&["estimate", text(&path), "--memory", "1"])).contains(", estimated\n"));
+    assert!(
+        stdout(&sparectl(&["estimate", text(&path), "--memory", "1"])).contains(", estimated\n")
+    );
 }
 
 #[test]
@@ -83,13 +90,23 @@ fn what_cannot_be_read_is_named_and_the_rest_is_counted() {
     let output = sparectl(&["estimate", "--json", text(&absent), text(&one)]);
     assert_eq!(output.status.code(), Some(1));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!((&report["unreadable"], &report["blocks"]), (&1.into(), &4.into()));
-    assert!(stderr(&output).contains(text(&absent)), "{}", stderr(&output));
+    assert_eq!(
+        (&report["unreadable"], &report["blocks"]),
+        (&1.into(), &4.into())
+    );
+    assert!(
+        stderr(&output).contains(text(&absent)),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
 fn nothing_saves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let report = estimate(&[folder.path()], &[]);
-    assert_eq!((&report["blocks"], &report["saving_percent"]), (&0.into(), &0.0.into()));
+    assert_eq!(
+        (&report["blocks"], &report["saving_percent"]),
+        (&0.into(), &0.0.into())
+    );
 }

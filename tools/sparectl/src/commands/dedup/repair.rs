@@ -50,7 +50,11 @@ fn repair_legs(arguments: &Repair, session: &mut Session<'_>) -> Result<u8, Fail
     check_sizes(&superblock, &main, &spare)?;
     let before = errors(&found, &mut main, &mut spare)?;
     if before.is_empty() {
-        writeln!(session.out, "volume {}: nothing is wrong", Uuid(superblock.uuid))?;
+        writeln!(
+            session.out,
+            "volume {}: nothing is wrong",
+            Uuid(superblock.uuid)
+        )?;
         if index::geometry(&layout).is_some() {
             bring_to_rest(&superblock, &mut main, &mut spare)?;
             rebuild_index(&superblock, &layout, &mut main, session)?;
@@ -60,10 +64,16 @@ fn repair_legs(arguments: &Repair, session: &mut Session<'_>) -> Result<u8, Fail
     mend_superblocks(&found, &superblock, &mut main, &mut spare)?;
     bring_to_rest(&superblock, &mut main, &mut spare)?;
     let bar = progress::bar(0, "pages");
-    let done = repair(&mut main, &mut spare, superblock, layout, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
+    let done = repair(
+        &mut main,
+        &mut spare,
+        superblock,
+        layout,
+        &mut |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        },
+    );
     bar.finish_and_clear();
     print(&superblock, before.len(), &done?, session)?;
     rebuild_index(&superblock, &layout, &mut main, session)?;
@@ -72,7 +82,11 @@ fn repair_legs(arguments: &Repair, session: &mut Session<'_>) -> Result<u8, Fail
     for finding in &left {
         writeln!(session.out, "left: {}", finding.text)?;
     }
-    Ok(if left.is_empty() { CORRECTED } else { ERRORS_LEFT })
+    Ok(if left.is_empty() {
+        CORRECTED
+    } else {
+        ERRORS_LEFT
+    })
 }
 
 /// What `check` calls an error.
@@ -128,18 +142,18 @@ fn mend_superblocks(
 /// Whether all blocks of the spare that a volume uses are zero.
 fn is_blank(spare: &mut Leg) -> Result<bool, Failure> {
     let mut memory = vec![Block([0; BLOCK_BYTES]); FIRST_BLOCKS as usize];
-    spare
-        .read_blocks(0, &mut memory)
-        .map_err(|fault| Failure::new(format!("cannot read {}: {}", spare.path().display(), fault.text)))?;
+    spare.read_blocks(0, &mut memory).map_err(|fault| {
+        Failure::new(format!(
+            "cannot read {}: {}",
+            spare.path().display(),
+            fault.text
+        ))
+    })?;
     Ok(memory.iter().all(is_zero))
 }
 
 /// Has the engine replay the journal for good.
-fn bring_to_rest(
-    superblock: &Superblock,
-    main: &mut Leg,
-    spare: &mut Leg,
-) -> Result<(), Failure> {
+fn bring_to_rest(superblock: &Superblock, main: &mut Leg, spare: &mut Leg) -> Result<(), Failure> {
     let mut host = Host::new(superblock.geometry, superblock.spare_blocks, main, spare)?;
     host.activate([0; 16], [0; 16]).map_err(|refusal| {
         Failure::new(format!(

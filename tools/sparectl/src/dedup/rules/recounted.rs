@@ -38,12 +38,25 @@ pub(super) fn judge(
         ("presence", place(wrong.page), presence_text(layout, wrong))
     });
     let totals = [
-        ("mapped-blocks", "mapped", newest.mapped_blocks, found.mapped, found.map_is_damaged),
-        ("used-blocks", "used", newest.used_blocks, found.used, found.pool_is_damaged),
+        (
+            "mapped-blocks",
+            "mapped",
+            newest.mapped_blocks,
+            found.mapped,
+            found.map_is_damaged,
+        ),
+        (
+            "used-blocks",
+            "used",
+            newest.used_blocks,
+            found.used,
+            found.pool_is_damaged,
+        ),
     ];
     for (rule, what, recorded, counted, is_unknown) in totals {
         if recorded != counted && !is_unknown {
-            let text = format!("the checkpoint says that {recorded} blocks are {what}, and {counted} are");
+            let text =
+                format!("the checkpoint says that {recorded} blocks are {what}, and {counted} are");
             let block = Layout::checkpoint_address(newest.number);
             findings.push(Finding::error(rule, text).on(Leg::Main, block));
         }
@@ -79,9 +92,7 @@ fn speaks_of(layout: &Layout, page: PageNumber) -> String {
     if layout.page_kind(page) == Some(PageKind::Map) {
         let first = layout.first_lbn(page).0;
         let behind = layout.first_lbn(PageNumber(page.0.saturating_add(1))).0;
-        let last = behind
-            .min(layout.geometry.logical_blocks)
-            .saturating_sub(1);
+        let last = behind.min(layout.geometry.logical_blocks).saturating_sub(1);
         return format!("the map page of blocks {first} to {last} of the volume");
     }
     let first = layout.pool_block(page, 0).0;
@@ -112,10 +123,14 @@ fn miscount(wrong: &Miscount) -> (&'static str, String) {
         let text = format!("block {pbn} of main is not referred to, and has a count of {count}: it is lost for use");
         ("leak", text)
     } else if count == 0 {
-        let text = format!("block {pbn} of main counts as free, and is referred to {references} times{by}");
+        let text = format!(
+            "block {pbn} of main counts as free, and is referred to {references} times{by}"
+        );
         ("free-block", text)
     } else {
-        let text = format!("block {pbn} of main has a count of {count}, and is referred to {references} times{by}");
+        let text = format!(
+            "block {pbn} of main has a count of {count}, and is referred to {references} times{by}"
+        );
         ("count", text)
     }
 }

@@ -16,7 +16,13 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
         let places: Vec<String> = survey
             .legs
             .iter()
-            .filter_map(|leg| Some(format!("that of {} is {}", leg.leg, leg.superblock.as_ref().err()?)))
+            .filter_map(|leg| {
+                Some(format!(
+                    "that of {} is {}",
+                    leg.leg,
+                    leg.superblock.as_ref().err()?
+                ))
+            })
             .collect();
         findings.push(
             Finding::error(
@@ -42,10 +48,13 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
                     fault.to_string()
                 };
                 findings.push(
-                    Finding::error("superblock", format!("the superblock of {} is {what}", leg.leg))
-                        .on(leg.leg, SUPERBLOCK)
-                        // Formatting writes that of the spare last.
-                        .unless_explained(is_missing && is_fresh && leg.leg == Leg::Spare),
+                    Finding::error(
+                        "superblock",
+                        format!("the superblock of {} is {what}", leg.leg),
+                    )
+                    .on(leg.leg, SUPERBLOCK)
+                    // Formatting writes that of the spare last.
+                    .unless_explained(is_missing && is_fresh && leg.leg == Leg::Spare),
                 );
             }
         }
@@ -53,8 +62,11 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
     match survey.newest() {
         Some(newest) => checkpoints(survey, newest, &mut findings),
         None => findings.push(
-            Finding::error("no-checkpoint", "no checkpoint is valid on either leg".to_owned())
-                .on(Leg::Main, Layout::checkpoint_address(0)),
+            Finding::error(
+                "no-checkpoint",
+                "no checkpoint is valid on either leg".to_owned(),
+            )
+            .on(Leg::Main, Layout::checkpoint_address(0)),
         ),
     }
     findings

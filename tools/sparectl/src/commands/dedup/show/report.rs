@@ -296,7 +296,10 @@ impl CheckpointReport {
             "newest checkpoint",
             format!("{}, redo point LSN {}", self.number, self.redo_lsn),
         );
-        line("used blocks", format!("{} at the checkpoint", self.used_blocks));
+        line(
+            "used blocks",
+            format!("{} at the checkpoint", self.used_blocks),
+        );
         line(
             "mapped blocks",
             format!("{} at the checkpoint", self.mapped_blocks),
