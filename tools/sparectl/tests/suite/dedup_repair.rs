@@ -289,14 +289,14 @@ fn what_is_not_certain_is_left_as_it_is() {
         .layout()
         .journal_address(journal.newest(Leg::Main).redo);
     journal.damage(Leg::Main, first);
-    refused(&journal, "the journal cannot be replayed");
+    refused(&journal, "in the journal, is damaged");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn whatever_page_is_damaged_what_can_be_read_is_right(
-        damage in proptest::collection::vec((0u64..14, 0usize..4096, 1u8..), 1..6)
+        damage in proptest::collection::vec((0u64..13, 0usize..4096, 1u8..), 1..6)
     ) {
         let images = used();
         let before = reads(&images);

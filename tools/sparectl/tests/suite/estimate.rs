@@ -71,7 +71,7 @@ fn holes_are_zeros() {
 fn little_memory_gives_an_estimate() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("many");
-    let count = 100_000;
+    let count = 40_000;
     write(&path, numbers(1..=count)).expect("a file");
     let report = estimate(&[&path], &["--memory", "1"]);
     assert_eq!(report["exact"], false, "{report}");

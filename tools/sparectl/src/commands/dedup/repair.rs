@@ -157,7 +157,7 @@ fn bring_to_rest(superblock: &Superblock, main: &mut Leg, spare: &mut Leg) -> Re
     let mut host = Host::new(superblock.geometry, superblock.spare_blocks, main, spare)?;
     host.activate([0; 16], [0; 16]).map_err(|refusal| {
         Failure::new(format!(
-            "the journal cannot be replayed, so nothing is certain of the newest writes: {refusal}"
+            "nothing can be repaired while the module itself would refuse the volume: {refusal}"
         ))
     })?;
     if host.rest() {
