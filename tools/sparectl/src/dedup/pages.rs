@@ -12,6 +12,9 @@ use std::ops::Range;
 /// Most pages that are read at once: 1 MiB.
 const RUN: u32 = 256;
 
+/// Takes a page, its content, and whether it is what belongs there.
+pub type Visit<'a> = &'a mut dyn FnMut(PageNumber, &Block, Result<(), Fault>);
+
 /// Reads pages.
 pub struct Pages<'a> {
     main: &'a mut dyn BlockSource,
@@ -42,7 +45,7 @@ impl<'a> Pages<'a> {
         &mut self,
         range: Range<u32>,
         wanted: &dyn Fn(PageNumber) -> bool,
-        visit: &mut dyn FnMut(PageNumber, &Block, Result<(), Fault>),
+        visit: Visit<'_>,
     ) {
         let mut next = range.start;
         while next < range.end {
@@ -59,11 +62,7 @@ impl<'a> Pages<'a> {
         }
     }
 
-    fn visit_run(
-        &mut self,
-        run: Range<u32>,
-        visit: &mut dyn FnMut(PageNumber, &Block, Result<(), Fault>),
-    ) {
+    fn visit_run(&mut self, run: Range<u32>, visit: Visit<'_>) {
         // CAST: 32 bits fit.
         let count = run.end.saturating_sub(run.start) as usize;
         let blocks = self.memory.get_mut(..count).unwrap_or(&mut []);

@@ -2,9 +2,8 @@
 
 //! How often each data block is referred to, counted from the map.
 
-use super::pages::Pages;
+use super::pages::{Pages, Visit};
 use super::presence::{map_pages, Presences};
-use super::Fault;
 use dm_spare_engine::dedup::format::{map_page, Entry, Layout};
 use dm_spare_engine::dedup::{Lbn, PageNumber, Pbn};
 use dm_spare_engine::Block;
@@ -84,11 +83,7 @@ pub fn windows(layout: &Layout) -> impl Iterator<Item = Range<u32>> {
 }
 
 /// Visits every map page that there is, in order.
-pub fn walk_map(
-    pages: &mut Pages<'_>,
-    presences: &Presences,
-    visit: &mut dyn FnMut(PageNumber, &Block, Result<(), Fault>),
-) {
+pub fn walk_map(pages: &mut Pages<'_>, presences: &Presences, visit: Visit<'_>) {
     let range = map_pages(&pages.layout());
     pages.visit(range, &|page| presences.is_present(page), visit);
 }
