@@ -34,7 +34,7 @@ pub use action::{Action, Activation, Failure, Io, IoKind};
 pub use event::{Content, Event, Fill, OperationId, Request, RequestId, RequestKind};
 pub use fingerprint::{fingerprint, is_zero};
 pub use refusal::Refusal;
-pub use settings::{Settings, SettingsError};
+pub use settings::{default_index_mebibytes, index_geometry, Settings, SettingsError};
 pub use status::{Counters, State, Status};
 pub use units::{Batch, Fingerprint, Lbn, Leg, Lsn, PageNumber, Pbn};
 pub use volume::Volume;

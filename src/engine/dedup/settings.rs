@@ -5,6 +5,7 @@
 use super::format::layout::{FIRST_BLOCKS, JOURNAL_BLOCKS_MINIMUM};
 use super::format::superblock::Method;
 use super::format::{Geometry, Layout};
+use crate::engine::index::{self, MemorySize};
 use kernel::alloc::AllocError;
 
 /// Journal blocks for which one step of a request may need room: three images of pages, three of presence pages, one of
@@ -20,6 +21,23 @@ pub(super) const JOURNAL_BUFFERS_MAXIMUM: u32 = 4096;
 const OPERATIONS_MAXIMUM: u32 = 1 << 16;
 /// Most cached pages: 64 GiB.
 const CACHE_PAGES_MAXIMUM: u32 = 1 << 24;
+
+/// Sizes of an index for which nobody asked, in MiB.
+const DEFAULT_INDEXES: [u32; 5] = [256, 128, 64, 32, 16];
+
+/// Memory, in MiB, of the index for which nobody asked: the largest of a few sizes whose area takes at most a 16th of main;
+/// 0, which is no index, if all take more.
+pub fn default_index_mebibytes(main_blocks: u64) -> u32 {
+    let fits = |mebibytes: &u32| {
+        index_geometry(*mebibytes).is_some_and(|index| index.disk_blocks() <= main_blocks / 16)
+    };
+    DEFAULT_INDEXES.into_iter().find(fits).unwrap_or(0)
+}
+
+/// The index of a volume that takes so many MiB of memory; none if there is no such size.
+pub fn index_geometry(mebibytes: u32) -> Option<index::Geometry> {
+    index::Geometry::of_size(MemorySize::from_mebibytes(mebibytes)?, false)
+}
 
 /// What a volume is told at construction.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -23,6 +23,7 @@ use crate::{
     },
     engine::{
         dedup::{
+            default_index_mebibytes,
             format::{
                 layout::{
                     FIRST_BLOCKS,
@@ -31,13 +32,10 @@ use crate::{
                 superblock::Method,
                 Geometry, //
             },
+            index_geometry,
             Settings,
             SettingsError,
             Volume, //
-        },
-        index::{
-            self,
-            MemorySize, //
         },
         SECTORS_PER_BLOCK, //
     },
@@ -86,8 +84,6 @@ use super::{
     Dedup, //
 };
 
-/// Sizes of an index for which nobody asked, in MiB.
-const DEFAULT_INDEXES: [u32; 5] = [256, 128, 64, 32, 16];
 /// Pages of the cache in a MiB.
 const PAGES_PER_MB: u32 = 256;
 /// Most buffers of the journal: one batch is on its way, another one is filled.
@@ -267,18 +263,10 @@ fn index_memory(main: &Device, options: &Options) -> Result<u32, ConstructError>
             )))
         }
         Some(megabytes) => Ok(megabytes),
-        None => {
-            let room = main.sectors() / SECTORS_PER_BLOCK / 16;
-            let fits = |megabytes: &u32| {
-                index_geometry(*megabytes).is_some_and(|index| index.disk_blocks() <= room)
-            };
-            Ok(DEFAULT_INDEXES.into_iter().find(fits).unwrap_or(0))
-        }
+        None => Ok(default_index_mebibytes(
+            main.sectors() / SECTORS_PER_BLOCK,
+        )),
     }
-}
-
-fn index_geometry(megabytes: u32) -> Option<index::Geometry> {
-    index::Geometry::of_size(MemorySize::from_mebibytes(megabytes)?, false)
 }
 
 #[inline(never)]

@@ -9,7 +9,9 @@ use dm_spare_engine::dedup::format::{
     checkpoint, journal_block, map_page, pool_page, presence_page, Entry, Geometry, Layout,
     PageKind, Record, PAYLOAD_BYTES,
 };
-use dm_spare_engine::dedup::{Fingerprint, Lbn, Lsn, PageNumber, Pbn};
+use dm_spare_engine::dedup::{
+    default_index_mebibytes, index_geometry, Fingerprint, Lbn, Lsn, PageNumber, Pbn,
+};
 use dm_spare_engine::Block;
 use proptest::prelude::*;
 
@@ -166,4 +168,22 @@ proptest! {
             prop_assert_eq!(&again[..record.length()], &bytes[..record.length()]);
         }
     }
+}
+
+#[test]
+fn the_index_that_nobody_asked_for_takes_a_16th_of_main_at_most() {
+    let blocks = |mebibytes| {
+        index_geometry(mebibytes)
+            .expect("it is a size")
+            .disk_blocks()
+    };
+    assert_eq!(default_index_mebibytes(MAIN_BLOCKS_MINIMUM), 0);
+    for mebibytes in [16, 32, 64, 128, 256] {
+        let enough = blocks(mebibytes) * 16;
+        assert_eq!(default_index_mebibytes(enough), mebibytes);
+        assert_ne!(default_index_mebibytes(enough - 1), mebibytes);
+    }
+    assert_eq!(default_index_mebibytes(MAIN_BLOCKS_MAXIMUM), 256);
+    assert_eq!(index_geometry(0), None);
+    assert_eq!(index_geometry(17), None);
 }

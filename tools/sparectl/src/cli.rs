@@ -28,11 +28,13 @@ pub struct Cli {
 /// What to do.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Make a blank spare for a main device.
+    /// Make a set of remap mode on a blank spare, or a volume of dedup mode on two blank devices.
     ///
-    /// The kernel does the same by itself when a set with a blank spare is first created; this is for preparing
-    /// a spare beforehand, with a UUID that is known.
-    #[command(after_help = "Example:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3")]
+    /// The kernel does the same by itself when blank devices are first put together; this is for preparing them
+    /// beforehand, with a UUID that is known. In remap mode main is not touched.
+    #[command(
+        after_help = "Examples:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3\n  sparectl format /dev/sdb /dev/sdc --mode dedup --sectors 4194304 --index-memory 64"
+    )]
     Format(Format),
     /// Create the mapped device of a set.
     ///
@@ -47,16 +49,23 @@ pub enum Command {
         after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped"
     )]
     Status(Status),
-    /// Decode the metadata on a spare.
+    /// Decode the metadata of a set or a volume.
     ///
-    /// Reads the device itself; the set need not be active, and must not be for the result to be exact.
-    #[command(after_help = "Example:\n  sparectl show /dev/sdc --remaps")]
+    /// In remap mode it is on the spare. In dedup mode each leg can be shown, and both if main is named beside the
+    /// spare. Reads the devices themselves; the set need not be active, and must not be for the result to be exact.
+    #[command(
+        after_help = "Examples:\n  sparectl show /dev/sdc --remaps\n  sparectl show /dev/sdc --main /dev/sdb --json"
+    )]
     Show(Show),
-    /// Check the metadata on a spare, without changing anything.
+    /// Check the metadata of a set or a volume, without changing anything.
+    ///
+    /// In dedup mode main must be named; the journal is replayed in memory, and every reference is recounted.
     ///
     /// Exit codes: 0 clean, 4 errors (activation repairs what it can), 8 the check could not be done,
     /// 16 wrong usage.
-    #[command(after_help = "Example:\n  sparectl check /dev/sdc --main /dev/sdb")]
+    #[command(
+        after_help = "Examples:\n  sparectl check /dev/sdc --main /dev/sdb\n  sparectl check /dev/sdc --main /dev/sdb --data"
+    )]
     Check(Check),
     /// Remap the blocks that a bad-block list names.
     ///
@@ -66,6 +75,39 @@ pub enum Command {
         after_help = "Examples:\n  sparectl import mended --badblocks sdb.badblocks --block-size 4096\n  sparectl import mended --ddrescue sdb.map --dry-run"
     )]
     Import(Import),
+    /// Make a volume of dedup mode right again.
+    ///
+    /// Replays the journal, believes the map, and makes everything else from it: counts, superblocks, checkpoints,
+    /// fingerprints that are damaged, and, also when nothing was wrong, the index. Blocks of the volume that a damaged page of the map spoke of are poisoned: they
+    /// cannot be read until they are written again. Data is not touched. What is left can be done once more, also after a
+    /// power cut; but do not cut the power while it runs.
+    ///
+    /// Exit codes: 0 nothing was wrong, 1 everything was corrected, 4 errors are left, 8 it could not be done, 16 wrong
+    /// usage.
+    #[command(after_help = "Example:\n  sparectl repair /dev/sdb /dev/sdc")]
+    Repair(Repair),
+    /// Write map and pool of a volume of dedup mode as JSON lines.
+    ///
+    /// The journal is replayed in memory, and nothing is written to the devices. The dump holds no data, but the secret of
+    /// the volume's fingerprints. Where its last line is missing, it is not whole.
+    #[command(after_help = "Example:\n  sparectl dump /dev/sdb /dev/sdc --output volume.dump")]
+    Dump(Dump),
+    /// Make a volume of dedup mode from a dump, and the data that lies on main.
+    ///
+    /// The first 4096 bytes of both devices must be zero, and their sizes those of the volume. The data must lie where it
+    /// was: on the same main, or on a copy of it.
+    #[command(after_help = "Example:\n  sparectl restore /dev/sdb /dev/sdc --input volume.dump")]
+    Restore(Restore),
+    /// Say what deduplication would save, without writing anything.
+    ///
+    /// Reads files, folders with all that is in them, and block devices in blocks of 4096 bytes, as dedup mode would store
+    /// them, and counts how many are distinct. Symbolic links in folders are not followed, and a file with several names
+    /// counts once. When there are more distinct blocks than fit into the memory, they are estimated from a sample. The
+    /// volume's own metadata, about 1 percent of main and the index, is not counted.
+    #[command(
+        after_help = "Examples:\n  sparectl estimate /srv/images\n  sparectl estimate /dev/sdb /dev/sdc --json | jq .saving_percent"
+    )]
+    Estimate(Estimate),
     /// Print what a deduplication index of each size holds, and what memory and disk it takes.
     ///
     /// Sizes double from one line to the next; `--memory` prints any other. Beside them are the figures of dm-vdo's
@@ -107,20 +149,41 @@ pub enum Command {
     Generate(Generate),
 }
 
+/// A mode of the target.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// Bad blocks of main are served by the spare.
+    Remap,
+    /// Each distinct block is stored once.
+    Dedup,
+}
+
 /// `format`.
 #[derive(Args, Debug)]
 pub struct Format {
-    /// The main device, which is not touched.
+    /// The main device: in remap mode it is not touched, in dedup mode what is on it is lost.
     pub main: PathBuf,
     /// The spare, a block device or an image file.
     pub spare: PathBuf,
-    /// Copies of the metadata.
+    /// The mode.
+    #[arg(long, value_enum, default_value_t = Mode::Remap)]
+    pub mode: Mode,
+    /// Remap mode: copies of the metadata.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4))]
     pub metadata_copies: Option<u32>,
     /// The set's UUID; a random one by default.
     #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
     pub uuid: Option<Uuid>,
-    /// Format a spare that is not blank: what is on it is lost.
+    /// Dedup mode: sectors of 512 bytes that the volume has, a multiple of 8, at will more than main [default: as many as main].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(8..))]
+    pub sectors: Option<u64>,
+    /// Dedup mode: length of the journal in MiB [default: a 64th of main, 1 to 64].
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub journal_mb: Option<u32>,
+    /// Dedup mode: memory of the index in MiB, 0 for none [default: the largest up to 256 whose area takes at most a 16th of main].
+    #[arg(long, value_name = "MIB")]
+    pub index_memory: Option<u32>,
+    /// Format what is not blank: in remap mode the spare, in dedup mode both devices. What is on it is lost.
     #[arg(long)]
     pub force: bool,
 }
@@ -170,8 +233,11 @@ pub struct Status {
 /// `show`.
 #[derive(Args, Debug)]
 pub struct Show {
-    /// The spare, a block device or an image file.
-    pub spare: PathBuf,
+    /// The spare, or main of a volume of dedup mode: a block device or an image file.
+    pub device: PathBuf,
+    /// Main of the volume, to show both legs; dedup mode only.
+    #[arg(long, value_name = "MAIN")]
+    pub main: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -185,9 +251,12 @@ pub struct Show {
 pub struct Check {
     /// The spare, a block device or an image file.
     pub spare: PathBuf,
-    /// The main device, to compare its size.
+    /// The main device: in remap mode to compare its size, in dedup mode because most of the metadata is there.
     #[arg(long, value_name = "MAIN")]
     pub main: Option<PathBuf>,
+    /// Compare every stored block with its fingerprint; dedup mode only.
+    #[arg(long)]
+    pub data: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -233,6 +302,53 @@ pub struct IndexGeometry {
     /// Only sparse indexes.
     #[arg(long)]
     pub sparse: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `repair`.
+#[derive(Args, Debug)]
+pub struct Repair {
+    /// The main device.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+}
+
+/// `dump`.
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The main device.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+    /// The file to be made; stdout if none is named.
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `restore`.
+#[derive(Args, Debug)]
+pub struct Restore {
+    /// The main device, with the data.
+    pub main: PathBuf,
+    /// The spare.
+    pub spare: PathBuf,
+    /// The dump; stdin if none is named.
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+}
+
+/// `estimate`.
+#[derive(Args, Debug)]
+pub struct Estimate {
+    /// Files, folders and block devices.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// MiB of memory for what is remembered of distinct blocks; 256 are exact up to 28 GiB of them.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1 << 20))]
+    pub memory: u32,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -6,10 +6,13 @@ pub mod activate;
 pub mod blocks;
 pub mod check;
 pub mod create;
+pub mod dedup;
+pub mod estimate;
 pub mod format;
 pub mod generate;
 pub mod import;
 pub mod index_geometry;
+pub mod modes;
 pub mod show;
 pub mod status;
 
@@ -36,12 +39,16 @@ pub const DONE: u8 = 0;
 /// One sentence that says why the work could not be done, with its own exit code.
 pub fn run(command: Command, session: &mut Session<'_>) -> Result<u8, Failure> {
     match command {
-        Command::Format(arguments) => format::run(&arguments, session),
+        Command::Format(arguments) => modes::format(&arguments, session),
         Command::Create(arguments) => create::run(&arguments, session),
         Command::Status(arguments) => status::run(&arguments, session),
-        Command::Show(arguments) => show::run(&arguments, session),
-        Command::Check(arguments) => check::run(&arguments, session),
+        Command::Show(arguments) => modes::show(&arguments, session),
+        Command::Check(arguments) => modes::check(&arguments, session),
         Command::Import(arguments) => import::run(&arguments, session),
+        Command::Dump(arguments) => dedup::dump::run(&arguments, session),
+        Command::Repair(arguments) => dedup::repair::run(&arguments, session),
+        Command::Restore(arguments) => dedup::restore::run(&arguments, session),
+        Command::Estimate(arguments) => estimate::run(&arguments, session),
         Command::IndexGeometry(arguments) => index_geometry::run(&arguments, session),
         Command::Remap(arguments) => blocks::run("remap", &arguments, session),
         Command::Unremap(arguments) => blocks::run("unremap", &arguments, session),

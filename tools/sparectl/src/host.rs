@@ -4,7 +4,7 @@
 //! the same as the module's.
 
 use crate::failure::Failure;
-use crate::storage::SpareStorage;
+use crate::storage::Storage;
 use dm_spare_engine::{
     Action, Activation, Engine, ErrorClass, Event, Io, Leg, Lookup, Operation, Refusal, Settings,
     Status, Verdict, SECTOR_BYTES,
@@ -31,7 +31,7 @@ pub struct SetSizes {
 /// An engine and the spare that it works on.
 pub struct Host<'a> {
     engine: Engine,
-    spare: &'a mut dyn SpareStorage,
+    spare: &'a mut dyn Storage,
 }
 
 /// The answers that the engine gave while it ran.
@@ -47,7 +47,7 @@ impl<'a> Host<'a> {
     /// # Errors
     ///
     /// Sizes that no set can have.
-    pub fn new(sizes: SetSizes, spare: &'a mut dyn SpareStorage) -> Result<Self, Failure> {
+    pub fn new(sizes: SetSizes, spare: &'a mut dyn Storage) -> Result<Self, Failure> {
         let settings = Settings {
             main_sectors: sizes.main_sectors,
             spare_sectors: sizes.spare_sectors,

@@ -3,13 +3,16 @@
 //! One of the two devices of a set, opened: a block device, or an image file.
 
 use crate::failure::Failure;
-use crate::storage::{BlockSource, ReadFault, SpareStorage};
+use crate::storage::{BlockSource, ReadFault, Storage};
 use dm_spare_engine::{Block, ErrorClass, BLOCK_BYTES, SECTOR_BYTES};
 use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, IoSliceMut, Seek, SeekFrom};
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// Most buffers of one system call: IOV_MAX of Linux.
+const PARTS_MAXIMUM: usize = 1024;
 
 /// Whether a leg is only read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,9 +150,31 @@ impl BlockSource for Leg {
             .read_exact_at(&mut into.0, block.saturating_mul(BLOCK_BYTES as u64))
             .map_err(|error| ReadFault::of(&error))
     }
+
+    fn read_blocks(&mut self, first: u64, into: &mut [Block]) -> Result<(), ReadFault> {
+        let mut at = first.saturating_mul(BLOCK_BYTES as u64);
+        let mut left = into;
+        while !left.is_empty() {
+            let mut parts: Vec<IoSliceMut<'_>> = left
+                .iter_mut()
+                .take(PARTS_MAXIMUM)
+                .map(|block| IoSliceMut::new(&mut block.0))
+                .collect();
+            let read = rustix::io::preadv(&self.file, &mut parts, at)
+                .map_err(|errno| ReadFault::of(&errno.into()))?;
+            let whole = read / BLOCK_BYTES;
+            if whole == 0 {
+                return Err(ReadFault::of(&io::ErrorKind::UnexpectedEof.into()));
+            }
+            // What was read of a further block is read again.
+            at = at.saturating_add((whole * BLOCK_BYTES) as u64);
+            left = left.get_mut(whole..).unwrap_or(&mut []);
+        }
+        Ok(())
+    }
 }
 
-impl SpareStorage for Leg {
+impl Storage for Leg {
     fn read(&mut self, sector: u64, into: &mut [u8]) -> Result<(), ErrorClass> {
         self.file
             .read_exact_at(into, sector.saturating_mul(SECTOR_BYTES as u64))

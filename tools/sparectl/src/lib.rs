@@ -9,6 +9,8 @@
 //! | `host` | runs the kernel module's engine on a spare: formatting, loading |
 //! | `survey` | what lies on a spare, copy by copy, read independently of the engine's loader |
 //! | `rules` | what must hold of that |
+//! | `dedup` | volumes of dedup mode |
+//! | `estimate` | how many blocks of files, folders and devices are distinct |
 //! | `mapper` | what is asked of device-mapper |
 //! | `table_line`, `status_line`, `configuration` | the texts that go to the kernel, come from it, and are read at boot |
 //! | `bad_blocks`, `rescue_map`, `runs` | lists of bad blocks, made into runs of blocks |
@@ -17,6 +19,8 @@ pub mod bad_blocks;
 pub mod cli;
 pub mod commands;
 pub mod configuration;
+pub mod dedup;
+pub mod estimate;
 pub mod failure;
 pub mod host;
 pub mod leg;

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints help and version, or why the command line makes no sense. `check` has exit codes of its own.
+/// Prints help and version, or why the command line makes no sense. `check` and `repair` have exit codes of their own.
 fn refuse_usage(error: &clap::Error) -> ExitCode {
     let is_help = matches!(
         error.kind(),
@@ -50,7 +50,7 @@ fn refuse_usage(error: &clap::Error) -> ExitCode {
         ExitCode::SUCCESS
     } else if std::env::args_os()
         .nth(1)
-        .is_some_and(|word| word == "check")
+        .is_some_and(|word| word == "check" || word == "repair")
     {
         ExitCode::from(check::USAGE)
     } else {

@@ -12,6 +12,7 @@ mod table;
 
 use crate::storage::BlockSource;
 use crate::survey::Survey;
+use dm_spare_engine::dedup::Leg;
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -34,7 +35,10 @@ pub struct Finding {
     /// The copy of the metadata that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub copy: Option<u8>,
-    /// The block of the spare that it is about.
+    /// The leg that the block is of, in dedup mode: `main` or `spare`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leg: Option<&'static str>,
+    /// The block of the spare, or in dedup mode of either leg, that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<u64>,
     /// One sentence.
@@ -42,11 +46,12 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn error(rule: &'static str, text: String) -> Self {
+    pub(crate) fn error(rule: &'static str, text: String) -> Self {
         Self {
             severity: Severity::Error,
             rule,
             copy: None,
+            leg: None,
             block: None,
             text,
         }
@@ -67,8 +72,19 @@ impl Finding {
         }
     }
 
+    /// Names a block of a leg of dedup mode.
+    pub(crate) fn on(self, leg: Leg, block: u64) -> Self {
+        Self {
+            leg: Some(match leg {
+                Leg::Main => "main",
+                Leg::Spare => "spare",
+            }),
+            ..self.at_block(block)
+        }
+    }
+
     /// Makes it a note when a power cut explains it.
-    fn unless_explained(self, explained: bool) -> Self {
+    pub(crate) fn unless_explained(self, explained: bool) -> Self {
         Self {
             severity: if explained {
                 Severity::Note

@@ -41,10 +41,21 @@ pub trait BlockSource {
     ///
     /// The block cannot be read, or lies beyond the end.
     fn read_block(&mut self, block: u64, into: &mut Block) -> Result<(), ReadFault>;
+
+    /// Reads consecutive blocks at once, from block `first` on.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be read, and nothing of `into` may be used; by [`read_block`](Self::read_block) the others can.
+    fn read_blocks(&mut self, first: u64, into: &mut [Block]) -> Result<(), ReadFault> {
+        (first..)
+            .zip(into)
+            .try_for_each(|(block, into)| self.read_block(block, into))
+    }
 }
 
-/// A spare as the engine drives it, in sectors of 512 bytes.
-pub trait SpareStorage {
+/// A leg as the engine drives it, in sectors of 512 bytes.
+pub trait Storage {
     /// Reads whole sectors.
     ///
     /// # Errors
@@ -67,7 +78,7 @@ pub trait SpareStorage {
     fn flush(&mut self) -> Result<(), ErrorClass>;
 }
 
-/// A spare whose writes go to memory: the engine may load a set from it, and the device stays as it is.
+/// A leg whose writes go to memory: the engine may load from it, and the device stays as it is.
 pub struct Overlay<'a> {
     below: &'a mut dyn BlockSource,
     written: BTreeMap<u64, [u8; SECTOR_BYTES]>,
@@ -81,9 +92,46 @@ impl<'a> Overlay<'a> {
             written: BTreeMap::new(),
         }
     }
+
+    /// Puts what was written over what was read from `block`; how many of its sectors were written.
+    fn cover(&self, block: u64, into: &mut Block) -> u64 {
+        let first = block.saturating_mul(SECTORS_PER_BLOCK);
+        let mut covered = 0;
+        for (sector, value) in self
+            .written
+            .range(first..first.saturating_add(SECTORS_PER_BLOCK))
+        {
+            let within = usize::try_from(sector.saturating_sub(first)).unwrap_or(0);
+            if let Some(chunk) = into.0.chunks_mut(SECTOR_BYTES).nth(within) {
+                chunk.copy_from_slice(value);
+                covered += 1;
+            }
+        }
+        covered
+    }
 }
 
-impl SpareStorage for Overlay<'_> {
+impl BlockSource for Overlay<'_> {
+    fn read_block(&mut self, block: u64, into: &mut Block) -> Result<(), ReadFault> {
+        let read = self.below.read_block(block, into);
+        let covered = self.cover(block, into);
+        if covered == SECTORS_PER_BLOCK {
+            Ok(())
+        } else {
+            read
+        }
+    }
+
+    fn read_blocks(&mut self, first: u64, into: &mut [Block]) -> Result<(), ReadFault> {
+        self.below.read_blocks(first, into)?;
+        for (block, into) in (first..).zip(into) {
+            self.cover(block, into);
+        }
+        Ok(())
+    }
+}
+
+impl Storage for Overlay<'_> {
     fn read(&mut self, sector: u64, into: &mut [u8]) -> Result<(), ErrorClass> {
         let mut block = Block([0; dm_spare_engine::BLOCK_BYTES]);
         let mut held = None;

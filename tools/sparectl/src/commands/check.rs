@@ -5,7 +5,7 @@
 use super::Session;
 use crate::cli::Check;
 use crate::failure::Failure;
-use crate::leg::{Access, Leg};
+use crate::leg::Leg;
 use crate::progress;
 use crate::rules::{judge, judge_loading, Finding, MainSizes, Severity};
 use crate::storage::BlockSource;
@@ -41,36 +41,26 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
 }
 
-/// Runs the command.
+/// Checks a spare of remap mode.
 ///
 /// # Errors
 ///
-/// A device cannot be opened or is in use; the exit code is then 8.
-pub fn run(arguments: &Check, session: &mut Session<'_>) -> Result<u8, Failure> {
-    examine_legs(arguments)
-        .and_then(|verdict| {
-            if arguments.json {
-                writeln!(session.out, "{}", serde_json::to_string(&verdict)?)?;
-            } else {
-                print(&arguments.spare.display().to_string(), &verdict, session)?;
-            }
-            Ok(if verdict.clean { CLEAN } else { ERRORS_LEFT })
-        })
-        .map_err(|failure| failure.with_code(NOT_DONE))
-}
-
-fn examine_legs(arguments: &Check) -> Result<Verdict, Failure> {
-    let main = match &arguments.main {
-        Some(path) => {
-            let main = Leg::open_unused(path, Access::Read)?;
-            Some(MainSizes {
-                sectors: main.sectors(),
-                logical_block_sectors: main.logical_block_sectors(),
-            })
-        }
-        None => None,
-    };
-    let mut spare = Leg::open_unused(&arguments.spare, Access::Read)?;
+/// The output cannot be written, or an option is dedup mode's.
+pub fn run(
+    arguments: &Check,
+    main: Option<Leg>,
+    mut spare: Leg,
+    session: &mut Session<'_>,
+) -> Result<u8, Failure> {
+    if arguments.data {
+        return Err(Failure::new(
+            "--data is for volumes of dedup mode: leave it out, remap mode keeps no fingerprints",
+        ));
+    }
+    let main = main.map(|main| MainSizes {
+        sectors: main.sectors(),
+        logical_block_sectors: main.logical_block_sectors(),
+    });
     let sectors = spare.sectors();
     let bar = progress::bar(0, "metadata blocks");
     let verdict = examine(&mut spare, sectors, main, &mut |done, total| {
@@ -78,7 +68,25 @@ fn examine_legs(arguments: &Check) -> Result<Verdict, Failure> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    Ok(verdict)
+    report(arguments, &verdict, session)
+}
+
+/// Prints what a check has found; the exit code.
+///
+/// # Errors
+///
+/// The output cannot be written.
+pub(super) fn report(
+    arguments: &Check,
+    verdict: &Verdict,
+    session: &mut Session<'_>,
+) -> Result<u8, Failure> {
+    if arguments.json {
+        writeln!(session.out, "{}", serde_json::to_string(verdict)?)?;
+    } else {
+        print(&arguments.spare.display().to_string(), verdict, session)?;
+    }
+    Ok(if verdict.clean { CLEAN } else { ERRORS_LEFT })
 }
 
 /// Checks a spare of `sectors` sectors; `main` is compared if it is given.
@@ -91,20 +99,27 @@ pub fn examine(
     let survey = Survey::read(spare, sectors, progress);
     let mut findings = judge(&survey, main);
     findings.extend(judge_loading(&survey, main, spare));
-    let errors = findings
-        .iter()
-        .filter(|finding| finding.severity == Severity::Error)
-        .count();
     let uuid = survey
         .superblocks()
         .next()
-        .map(|(_, superblock)| Uuid(superblock.uuid).to_string());
-    Verdict {
-        uuid,
-        clean: errors == 0,
-        errors,
-        notes: findings.len().saturating_sub(errors),
-        findings,
+        .map(|(_, superblock)| superblock.uuid);
+    Verdict::new(uuid, findings)
+}
+
+impl Verdict {
+    /// The verdict on a set or volume, by what was found.
+    pub(super) fn new(uuid: Option<[u8; 16]>, findings: Vec<Finding>) -> Self {
+        let errors = findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .count();
+        Self {
+            uuid: uuid.map(|uuid| Uuid(uuid).to_string()),
+            clean: errors == 0,
+            errors,
+            notes: findings.len().saturating_sub(errors),
+            findings,
+        }
     }
 }
 
@@ -121,6 +136,7 @@ fn print(spare: &str, verdict: &Verdict, session: &mut Session<'_>) -> Result<()
             Severity::Note => "note",
         };
         let place = match finding.block {
+            Some(block) if finding.leg == Some("main") => format!(" (block {block} of main)"),
             Some(block) => format!(" (block {block} of the spare)"),
             None => String::new(),
         };

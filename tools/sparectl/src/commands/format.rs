@@ -4,11 +4,13 @@
 
 use super::{Session, DONE};
 use crate::cli::Format;
+use crate::dedup::survey::{is_leg, read_superblock};
 use crate::failure::Failure;
 use crate::host::{Host, SetSizes};
 use crate::leg::{Access, Leg};
-use crate::storage::{BlockSource, SpareStorage};
+use crate::storage::{BlockSource, Storage};
 use crate::survey::{read_candidates, Candidate, Fault};
+use dm_spare_engine::dedup::Leg as Role;
 use dm_spare_engine::format::header::is_blank;
 use dm_spare_engine::format::layout::COPIES_DEFAULT;
 use dm_spare_engine::format::{Invalid, Kind, Layout, TableBlock};
@@ -20,6 +22,7 @@ use dm_spare_engine::{Block, ErrorClass, Uuid, BLOCK_BYTES, SECTORS_PER_BLOCK};
 ///
 /// A device is in use or does not fit, or the spare is not blank and `--force` is not given.
 pub fn run(arguments: &Format, session: &mut Session<'_>) -> Result<u8, Failure> {
+    refuse_options_of_dedup(arguments)?;
     let main = Leg::open_unused(&arguments.main, Access::Read)?;
     let mut spare = Leg::open_unused(&arguments.spare, Access::Write)?;
     if main.is_same_as(&spare) {
@@ -91,8 +94,31 @@ fn layout(arguments: &Format, spare_sectors: u64) -> Result<Layout, Failure> {
         })
 }
 
-/// What is on a spare that is not blank.
-fn content(spare: &mut Leg) -> Result<Option<String>, Failure> {
+fn refuse_options_of_dedup(arguments: &Format) -> Result<(), Failure> {
+    let given = [
+        ("--sectors", arguments.sectors.is_some()),
+        ("--journal-mb", arguments.journal_mb.is_some()),
+        ("--index-memory", arguments.index_memory.is_some()),
+    ];
+    match given.into_iter().find(|(_, is_given)| *is_given) {
+        Some((option, _)) => Err(Failure::new(format!(
+            "{option} is for volumes of dedup mode: leave it out, or give --mode dedup too"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What is on a device that is not blank.
+pub(super) fn content(spare: &mut Leg) -> Result<Option<String>, Failure> {
+    if is_leg(spare) {
+        let volume = Role::BOTH
+            .into_iter()
+            .find_map(|leg| Some((leg, read_superblock(spare, leg).ok()?)));
+        return Ok(Some(match volume {
+            Some((leg, superblock)) => format!("{leg} of volume {}", Uuid(superblock.uuid)),
+            None => "metadata of a volume of dedup mode".to_owned(),
+        }));
+    }
     let sectors = spare.sectors();
     let candidates = read_candidates(spare, sectors);
     let set = candidates
@@ -173,7 +199,7 @@ fn blank(spare: &mut Leg) -> Result<(), Failure> {
         .iter()
         .rev()
         .try_for_each(|block| {
-            SpareStorage::write(
+            Storage::write(
                 spare,
                 block.saturating_mul(SECTORS_PER_BLOCK),
                 &[0; BLOCK_BYTES],

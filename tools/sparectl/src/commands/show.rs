@@ -12,24 +12,30 @@ use crate::progress;
 use crate::survey::Survey;
 use report::{Area, Copy, Remap, Report, Set};
 use std::io::Write;
+use std::path::Path;
 
-/// Runs the command.
+/// Opens a device that may be in use; what is read of it is then said to be of different moments.
 ///
 /// # Errors
 ///
-/// The spare cannot be opened, or holds no set.
-pub fn run(arguments: &Show, session: &mut Session<'_>) -> Result<u8, Failure> {
-    let mut spare = match Leg::open_unused(&arguments.spare, Access::Read) {
-        Ok(leg) => leg,
-        Err(in_use) => {
-            let leg = Leg::open_shared(&arguments.spare).map_err(|_| in_use)?;
-            eprintln!(
-                "sparectl: {} is in use: what is shown may be of different moments",
-                leg.path().display()
-            );
-            leg
-        }
-    };
+/// It does not exist, or is neither a block device nor a file.
+pub(super) fn open(path: &Path) -> Result<Leg, Failure> {
+    Leg::open_unused(path, Access::Read).or_else(|in_use| {
+        let leg = Leg::open_shared(path).map_err(|_| in_use)?;
+        eprintln!(
+            "sparectl: {} is in use: what is shown may be of different moments",
+            leg.path().display()
+        );
+        Ok(leg)
+    })
+}
+
+/// Shows a spare of remap mode.
+///
+/// # Errors
+///
+/// The spare holds no set.
+pub fn run(arguments: &Show, mut spare: Leg, session: &mut Session<'_>) -> Result<u8, Failure> {
     let sectors = spare.sectors();
     let bar = progress::bar(0, "metadata blocks");
     let survey = Survey::read(&mut spare, sectors, &mut |done, total| {

@@ -5,7 +5,15 @@
 mod activation;
 mod boot;
 mod check;
+mod dedup_check;
+mod dedup_driver;
+mod dedup_dump;
+mod dedup_format;
+mod dedup_images;
+mod dedup_repair;
+mod dedup_show;
 mod device_mapper;
+mod estimate;
 mod fake;
 mod format;
 mod help;
