@@ -60,7 +60,7 @@ guest: host ## a shell in a guest: insmod /modules/dm-spare.ko and play
 host:
 	@$(GUEST)/host
 
-demo: host ## a failing disk is mended while you watch
+demo: host ## a failing disk is mended, and files are stored once, while you watch
 	@tools/demo/run
 
 check: host ## every test, from nothing
@@ -69,7 +69,7 @@ check: host ## every test, from nothing
 sim-mutants: host ## every seeded bug of the engine must be caught by the simulator
 	@$(GUEST)/mutants
 
-bench: host ## the target and dm-linear side by side; writes build/bench/remap.json
+bench: host ## both modes beside dm-linear and dm-vdo; writes build/bench/remap.json, dedup.json
 	@tools/bench/run
 
 bench-index: ## the deduplication index on a file in memory, beside UDS; writes build/bench/index.json

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# Sourced by the guest's halves of the demo: how they speak, and the disk they
-# have. Lines for the reader begin with "  "; facts for the closing table are
-# printed as "@ name value" and picked up by tools/demo/run.
+# Sourced by the guest's halves of the demo: how they speak, and the failing disk
+# that they have. Lines for the reader begin with "  "; facts for the closing table
+# are printed as "@ name value" and picked up by tools/demo/run.
 
 DEVICE=/dev/mapper/mended
 FOLDER=/mnt/mended
@@ -65,13 +65,13 @@ create_device() {
 	[ -b "$DEVICE" ] || give_up "$DEVICE is not a block device"
 }
 
-# The value of KEY=VALUE in the status line.
+# status_of KEY [DEVICE]: the value of KEY=VALUE in the status line.
 status_of() {
-	dmsetup status mended | tr ' ' '\n' | sed -n "s/^$1=//p"
+	dmsetup status "${2:-mended}" | tr ' ' '\n' | sed -n "s/^$1=//p"
 }
 
 show_status() {
-	show dmsetup status mended
+	show dmsetup status "${1:-mended}"
 }
 
 # Compares every file with its checksum; COUNT of them must be there.

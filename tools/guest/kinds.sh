@@ -15,7 +15,7 @@ know_kind() {
 kind_fragments() {
 	case $1 in
 	uml-debug) echo common debug uml uml-debug ;;
-	uml-plain) echo common uml ;;
+	uml-plain) echo common uml uml-plain ;;
 	qemu-debug) echo common debug qemu lockdep ;;
 	*) ;;
 	esac
