@@ -3,7 +3,7 @@
 //! A spare in memory, of which only what was written takes room.
 
 use dm_spare_engine::{Block, ErrorClass, BLOCK_BYTES, SECTORS_PER_BLOCK};
-use sparectl::storage::SpareStorage;
+use sparectl::storage::Storage;
 use std::collections::BTreeMap;
 
 /// The blocks that were written; all others are zero. Reads and writes are of whole blocks.
@@ -20,7 +20,7 @@ impl Memory {
     }
 }
 
-impl SpareStorage for Memory {
+impl Storage for Memory {
     fn read(&mut self, sector: u64, into: &mut [u8]) -> Result<(), ErrorClass> {
         into.fill(0);
         if let Some(block) = self.blocks.get(&(sector / SECTORS_PER_BLOCK)) {

@@ -141,10 +141,10 @@ fn dumps_that_are_not_whole_are_refused() {
         .expect("one");
     let without = |number: usize| -> String {
         lines
-            .lines()
+            .split_inclusive('\n')
             .enumerate()
             .filter(|(at, _)| *at != number)
-            .map(|(_, line)| format!("{line}\n"))
+            .map(|(_, line)| line)
             .collect()
     };
     let last = lines.lines().count() - 1;
