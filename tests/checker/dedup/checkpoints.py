@@ -80,8 +80,8 @@ def _is(found, number):
 
 def _judge_copies(places, newest, report):
     """Both legs have the newest checkpoint and the one before. Main is written first: a crash may leave the spare
-    without the newest, also when the next one is there already; and main without the one before, when it tears the next."""
-    for number, may_lack in ((newest, (1,)), (newest - 1, (0, 1))):
+    without the newest, and main without the one before, when it tears the next."""
+    for number, may_lack in ((newest, (1,)), (newest - 1, (0,))):
         place = address(number)
         have = [leg for leg in (0, 1) if _is(places[leg, place], number)]
         if len(have) == 2 and places[0, place] != places[1, place]:

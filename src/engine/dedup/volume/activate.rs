@@ -34,6 +34,8 @@ pub(super) enum Phase {
     Formatting(usize),
     /// The four checkpoints are read.
     Checkpoints,
+    /// The spare gets the newest checkpoint, which a crash has kept from it.
+    Copying,
     /// The spare gets its superblock, which a crash has prevented.
     Mending,
     /// Main makes durable what can be read of it.
@@ -143,6 +145,13 @@ impl Volume {
             Phase::Looking(place) => self.looked_at(place, result, buffer, out),
             Phase::Formatting(step) => self.format_step_done(step, result, buffer, out),
             Phase::Checkpoints => self.take_checkpoint(index, result, buffer),
+            Phase::Copying => {
+                self.journal.give_back(buffer);
+                match result {
+                    Ok(()) => self.mend(out),
+                    Err(_) => self.refuse(Refusal::Io(Leg::Spare)),
+                }
+            }
             Phase::Mending => {
                 self.journal.give_back(buffer);
                 match result {
@@ -298,7 +307,7 @@ impl Volume {
         let best = self.loader.best.take();
         let all = self.loader.checkpoints;
         let newest = all.iter().flatten().max_by_key(|one| one.number).copied();
-        let (Some(newest), Some(block)) = (newest, &best) else {
+        let (Some(newest), Some(block)) = (newest, best.as_ref()) else {
             self.journal.give_back(best);
             return self.refuse(Refusal::Checkpoint);
         };
@@ -313,8 +322,8 @@ impl Volume {
                 frame.present = checkpoint::root(block, PageNumber(number));
             }
         }
-        self.journal.give_back(best);
         if !is_certain && !seeded!("dedup_stale_checkpoint") {
+            self.journal.give_back(best);
             return self.refuse(Refusal::Checkpoint);
         }
         self.checkpoint.loaded(newest);
@@ -323,13 +332,51 @@ impl Volume {
         self.loader.was_clean = newest.clean;
         let ring = self.target.layout.geometry.journal_blocks;
         self.loader.replay.begin(newest.redo, ring);
-        if !self.loader.spare_is_blank {
-            self.settle(out);
-        } else if newest.number > 1 {
-            self.refuse(Refusal::Blank(Leg::Spare));
+        if self.loader.spare_is_blank && newest.number > 1 {
+            self.journal.give_back(best);
+            return self.refuse(Refusal::Blank(Leg::Spare));
+        }
+        let spare_has_it = all
+            .iter()
+            .skip(2)
+            .flatten()
+            .any(|one| one.number == newest.number);
+        if spare_has_it {
+            self.journal.give_back(best);
+            self.mend(out);
         } else {
+            self.copy_checkpoint(newest, best, out);
+        }
+    }
+
+    /// Writes the newest checkpoint to the spare. Else the next one would go beside the gap, and a crash that tears the one
+    /// after that on main would leave no leg on which the place of that one holds the one before.
+    fn copy_checkpoint(&mut self, newest: Checkpoint, block: Option<Buffer>, out: Out<'_>) {
+        self.loader.phase = Phase::Copying;
+        let Some(mut block) = block else {
+            return;
+        };
+        let (leg, uuid) = (Leg::Spare, self.target.uuid);
+        newest.seal(leg, uuid, &mut block, self.target.checksum);
+        self.loader.in_flight += 1;
+        out(Action::Io(Io {
+            token: Owner::Loader(0).token(),
+            kind: IoKind::Write {
+                leg,
+                block: Layout::checkpoint_address(newest.number),
+                fua: true,
+            },
+            buffer: Some(block),
+        }));
+    }
+
+    /// Writes the superblock that the spare lacks, if it does.
+    fn mend(&mut self, out: Out<'_>) {
+        if self.loader.spare_is_blank {
             self.loader.phase = Phase::Mending;
             self.write_superblock(Leg::Spare, out);
+        } else {
+            self.settle(out);
         }
     }
 

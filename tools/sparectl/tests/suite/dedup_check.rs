@@ -211,6 +211,43 @@ fn damaged_checkpoints_are_errors_where_no_power_cut_explains_them() {
 }
 
 #[test]
+fn two_crashes_around_checkpoints_leave_a_volume_that_loads() {
+    let images = used();
+    let place = Layout::checkpoint_address;
+    let older = images.read(Leg::Spare, place(images.newest(Leg::Main).number));
+    Driver::new(&images).suspend();
+    let number = images.newest(Leg::Main).number;
+    let note = |images: &DedupImages| {
+        assert_eq!(
+            found(images, &[]),
+            [("checkpoint".to_owned(), false, place(number))]
+        );
+    };
+    for is_torn in [true, false] {
+        let images = images.copy();
+        // The first crash keeps the newest one from the spare.
+        if is_torn {
+            images.damage(Leg::Spare, place(number));
+        } else {
+            images.write(Leg::Spare, place(number), &older);
+        }
+        note(&images);
+        // The activation after it makes the next one.
+        drop(Driver::new(&images));
+        for leg in Leg::BOTH {
+            assert_eq!(images.newest(leg).number, number + 1, "{leg}");
+        }
+        assert_eq!(found(&images, &[]), []);
+        // The second crash tears the one after that on main.
+        images.damage(Leg::Main, place(number));
+        note(&images);
+        let mut driver = Driver::new(&images);
+        assert!(driver.read(0).expect("a block").0 == content(1).0);
+        driver.suspend();
+    }
+}
+
+#[test]
 fn a_damaged_journal_would_not_load() {
     let images = DedupImages::blank(GEOMETRY);
     let mut driver = Driver::new(&images);
