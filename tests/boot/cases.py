@@ -15,6 +15,8 @@ PROJECT = HERE.parent.parent
 SPARECTL = PROJECT / "build" / "tools" / "sparectl"
 # Far more than a boot takes, because several share the processors with the other stages.
 SECONDS = 480
+# Of the guest, in MiB.
+MEMORY = 768
 # What in-guest-sets has put on main where a block is remapped.
 NEVER_READ = b"#" * 4096
 # The first line of the shell that initramfs-tools gives.
@@ -99,7 +101,7 @@ class _Boot:
             # controllers of q35 cost the emulator a third more.
             "unshare", "--pid", "--fork", "--kill-child",
             "qemu-system-x86_64", "-machine", "q35,sata=off,usb=off,smbus=off", "-nodefaults", "-accel", "tcg",
-            "-cpu", "max", "-m", "768", "-display", "none", "-serial", "stdio",
+            "-cpu", "max", "-m", str(MEMORY), "-display", "none", "-serial", "stdio",
             "-monitor", f"unix:{self.folder / 'monitor'},server=on,wait=off", "-device", "pcie-root-port,id=plug",
             "-no-reboot",
             "-kernel", self.material.folder / "initrd" / "vmlinuz",
@@ -111,10 +113,12 @@ class _Boot:
         with log.open("wb") as file:
             console = _Console(file, until, react) if react else Console(file, None, until)
             cut = until is not None and react is None
-            verdict = launch.watch([str(word) for word in command], console, SECONDS, cut)
+            verdict = launch.watch([str(word) for word in command], console, SECONDS, cut, MEMORY)
         text = COLOURS.sub("", log.read_text(errors="replace"))
         if verdict == "timeout":
             raise Failed(f"the guest did not end within {SECONDS} s and was killed\n{_end(text)}")
+        if verdict == "memory":
+            raise Failed(f"the guest took far more of the machine's memory than its {MEMORY} MiB and was killed\n{_end(text)}")
         if console.faults:
             raise Failed("\n".join(["the kernel complained:", *console.faults]))
         return text

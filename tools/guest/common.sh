@@ -65,19 +65,32 @@ need_space() {
 
 # Installs on the host what is missing: COMMAND=PACKAGE pairs.
 need_host() {
-	local pair missing=()
+	[ -n "$(missing_packages "$@")" ] || return 0
+	# Guests that start side by side want the same packages: one run installs them.
+	(
+		lock host-packages
+		mapfile -t missing < <(missing_packages "$@")
+		[ ${#missing[@]} -gt 0 ] || exit 0
+		command -v apt-get >/dev/null ||
+			die "commands of the Debian packages ${missing[*]} are missing and there is no apt-get: install them"
+		need_root_user
+		say "installing on this machine: ${missing[*]}"
+		log=$CACHE/logs/host-packages.log
+		apt_options=(-o DPkg::Lock::Timeout=300)
+		{
+			apt-get "${apt_options[@]}" update
+			DEBIAN_FRONTEND=noninteractive \
+				apt-get "${apt_options[@]}" install -y --no-install-recommends "${missing[@]}"
+		} >"$log" 2>&1 9>&- || fail_with_log "$log" "installing ${missing[*]}"
+	) || exit 1
+}
+
+# The packages, one a line, of those COMMAND=PACKAGE pairs whose command is missing.
+missing_packages() {
+	local pair
 	for pair in "$@"; do
-		command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
+		command -v "${pair%%=*}" >/dev/null || echo "${pair#*=}"
 	done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	command -v apt-get >/dev/null ||
-		die "commands of the Debian packages ${missing[*]} are missing and there is no apt-get: install them"
-	need_root_user
-	say "installing on this machine: ${missing[*]}"
-	{
-		apt-get update
-		DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
-	} >"$CACHE/logs/host-packages.log" 2>&1 || fail_with_log "$CACHE/logs/host-packages.log" "installing ${missing[*]}"
 }
 
 fail_with_log() {

@@ -27,11 +27,11 @@ def _kill(process):
         pass
 
 
-def watch(command, console, seconds, memory, until_seen):
-    """Runs COMMAND until it ends, time is over, it takes more than MEMORY MiB of the
-    host, or (with `until_seen`) the watched string appears. Returns 'ended',
-    'timeout', 'memory' or 'cut'. The console's pipe is read to its end, so nothing
-    of the guest is alive on return."""
+def watch(command, console, seconds, until_seen, memory):
+    """Runs COMMAND until it ends, time is over, it takes far more of the host's
+    memory than the MEMORY MiB that the guest has, or (with `until_seen`) the watched
+    string appears. Returns 'ended', 'timeout', 'memory' or 'cut'. The console's pipe
+    is read to its end, so nothing of the guest is alive on return."""
     # A pipe that stays empty, not /dev/null: User-mode Linux polls its console's
     # input, which /dev/null does not support.
     # Should this process be killed, the guest goes too.
@@ -54,7 +54,7 @@ def watch(command, console, seconds, memory, until_seen):
                 if verdict == "ended" and now > next_look:
                     next_look = now + MEMORY_LOOK
                     # Else the host would end whatever it likes, other guests too.
-                    if footprint.anonymous_mib(process.pid) > memory:
+                    if footprint.anonymous_mib(process.pid) > memory + footprint.OVERHEAD_MIB:
                         verdict = "memory"
                         _kill(process)
                 if console.panicked and panic_deadline is None:
@@ -96,8 +96,7 @@ def _once(command, job, arguments):
     echo = sys.stdout.buffer if arguments.console else None
     with job.log.open("wb") as log:
         console = Console(log, echo, arguments.power_cut_on)
-        memory = job.memory + footprint.OVERHEAD_MIB
-        verdict = watch(command, console, arguments.timeout, memory, bool(arguments.power_cut_on))
+        verdict = watch(command, console, arguments.timeout, bool(arguments.power_cut_on), job.memory)
     return verdict, console
 
 
