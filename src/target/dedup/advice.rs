@@ -191,8 +191,8 @@ impl Adviser {
         }
     }
 
-    /// Whether it is asked and told from now on; what was asked before is still answered. What it holds stays, and is
-    /// true of what has changed meanwhile too, since whatever it says is compared. Any context.
+    /// Whether it is asked and told from now on; what was asked before is still answered. What it holds stays: of blocks that
+    /// change while it is off it will say what was, which costs a comparison and nothing more. Any context.
     pub(super) fn switch(&self, is_on: bool) {
         self.is_off.store(i32::from(!is_on), Relaxed);
     }

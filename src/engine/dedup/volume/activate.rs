@@ -304,11 +304,10 @@ impl Volume {
 
     /// Which checkpoint counts.
     fn judge_checkpoints(&mut self, out: Out<'_>) {
-        let best = self.loader.best.take();
         let all = self.loader.checkpoints;
         let newest = all.iter().flatten().max_by_key(|one| one.number).copied();
-        let (Some(newest), Some(block)) = (newest, best.as_ref()) else {
-            self.journal.give_back(best);
+        // Whoever has a checkpoint has the block of the best one.
+        let (Some(newest), Some(block)) = (newest, self.loader.best.take()) else {
             return self.refuse(Refusal::Checkpoint);
         };
         // The place of the next one still holds the one before: so the next was never completed.
@@ -319,11 +318,11 @@ impl Volume {
         for number in 0..self.target.layout.presence_pages {
             // CAST: 32 bits fit.
             if let Some(frame) = self.cache.get_mut(number as usize) {
-                frame.present = checkpoint::root(block, PageNumber(number));
+                frame.present = checkpoint::root(&block, PageNumber(number));
             }
         }
         if !is_certain && !seeded!("dedup_stale_checkpoint") {
-            self.journal.give_back(best);
+            self.journal.give_back(Some(block));
             return self.refuse(Refusal::Checkpoint);
         }
         self.checkpoint.loaded(newest);
@@ -333,7 +332,7 @@ impl Volume {
         let ring = self.target.layout.geometry.journal_blocks;
         self.loader.replay.begin(newest.redo, ring);
         if self.loader.spare_is_blank && newest.number > 1 {
-            self.journal.give_back(best);
+            self.journal.give_back(Some(block));
             return self.refuse(Refusal::Blank(Leg::Spare));
         }
         let spare_has_it = all
@@ -342,20 +341,17 @@ impl Volume {
             .flatten()
             .any(|one| one.number == newest.number);
         if spare_has_it {
-            self.journal.give_back(best);
+            self.journal.give_back(Some(block));
             self.mend(out);
         } else {
-            self.copy_checkpoint(newest, best, out);
+            self.copy_checkpoint(newest, block, out);
         }
     }
 
     /// Writes the newest checkpoint to the spare. Else the next one would go beside the gap, and a crash that tears the one
     /// after that on main would leave no leg on which the place of that one holds the one before.
-    fn copy_checkpoint(&mut self, newest: Checkpoint, block: Option<Buffer>, out: Out<'_>) {
+    fn copy_checkpoint(&mut self, newest: Checkpoint, mut block: Buffer, out: Out<'_>) {
         self.loader.phase = Phase::Copying;
-        let Some(mut block) = block else {
-            return;
-        };
         let (leg, uuid) = (Leg::Spare, self.target.uuid);
         newest.seal(leg, uuid, &mut block, self.target.checksum);
         self.loader.in_flight += 1;
