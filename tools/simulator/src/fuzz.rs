@@ -120,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn a_block_of_the_journals_other_kind() {
+        use dedup::format::Kind::{Image, Records};
+        for (kind, other) in [(Image, Records), (Records, Image)] {
+            for seed in dedup_block::seeds(other) {
+                dedup_block::run(kind, &seed);
+            }
+        }
+    }
+
+    #[test]
     fn dedup_volumes() {
         seeds_and_neighbours(dedup_volume::seeds(), dedup_volume::run, 3);
         // All blocks of metadata, with right checksums.

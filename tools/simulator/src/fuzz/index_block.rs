@@ -29,7 +29,7 @@ static SAMPLES: OnceLock<Vec<Sample>> = OnceLock::new();
 pub fn run(kind: Kind, data: &[u8]) {
     let samples = SAMPLES.get_or_init(samples);
     if let Some(sample) = samples.iter().find(|sample| sample.kind == kind) {
-        sample_block::run(&sample.block, &COMMON, data, |bytes| {
+        sample_block::run(&sample.block, &[&sample.block], &COMMON, data, |bytes| {
             decode_and_encode(kind, bytes, sample.address)
         });
     }
