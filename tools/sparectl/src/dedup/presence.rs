@@ -46,6 +46,14 @@ impl Presences {
         }
     }
 
+    /// The presence pages that there are.
+    pub fn blocks(&self) -> impl Iterator<Item = (PageNumber, &Block)> {
+        (0..)
+            .map(PageNumber)
+            .zip(&self.pages)
+            .filter_map(|(number, page)| Some((number, page.as_deref()?)))
+    }
+
     /// What is known of a map or pool page.
     pub fn get(&self, page: PageNumber) -> Presence {
         let known = self

@@ -7,8 +7,8 @@ use super::presence::{map_pages, pool_pages, Presences};
 use super::references::{entries, walk_map, windows, References};
 use super::Fault;
 use dm_spare_engine::dedup::format::presence_page::Presence;
-use dm_spare_engine::dedup::format::{pool_page, Entry, Invalid, Layout};
-use dm_spare_engine::dedup::{Lbn, PageNumber, Pbn};
+use dm_spare_engine::dedup::format::{pool_page, presence_page, Entry, Header, Invalid, Layout};
+use dm_spare_engine::dedup::{Lbn, Lsn, PageNumber, Pbn};
 use dm_spare_engine::Block;
 use std::collections::BTreeMap;
 
@@ -100,6 +100,10 @@ pub struct Recount {
     pub wrong_entries: List<WrongEntry>,
     /// Counts that differ.
     pub miscounts: List<Miscount>,
+    /// Pages that hold what the journal does not say yet, with the LSN that they name.
+    pub ahead: List<(PageNumber, Lsn)>,
+    /// Presence pages that speak of pages behind the last one, with the first of those.
+    pub presences_beyond: List<(PageNumber, PageNumber)>,
     /// What the presence pages have wrong.
     pub wrong_presences: List<WrongPresence>,
     /// Some references are not known, since a page of the map cannot be used.
@@ -108,14 +112,16 @@ pub struct Recount {
     pub pool_is_damaged: bool,
 }
 
-/// Walks through map and pool. `progress` is told how many of how many pages have been read.
+/// Walks through map and pool. The journal ends before `end`. `progress` is told how many of how many pages have been read.
 pub fn recount(
     pages: &mut Pages<'_>,
     presences: &Presences,
+    end: Lsn,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Recount {
     let layout = pages.layout();
     let mut found = Recount::default();
+    found.look_at_presences(&layout, presences, end);
     let walks = windows(&layout).count() as u64;
     let maps = presences.count(map_pages(&layout));
     let pools = presences.count(pool_pages(&layout));
@@ -131,6 +137,7 @@ pub fn recount(
             step();
             if walk == 0 {
                 let presence = presences.get(page);
+                found.look_at_lsn(&layout, page, block, state.is_ok(), end);
                 found.look_at_map(&layout, page, presence, block, state.as_ref().err());
             }
             if is_legible(&state) {
@@ -147,6 +154,7 @@ pub fn recount(
         let wanted = |page| presences.is_present(page);
         pages.visit(window, &wanted, &mut |page, block, state| {
             step();
+            found.look_at_lsn(&layout, page, block, state.is_ok(), end);
             if is_legible(&state) {
                 let presence = presences.get(page);
                 found.look_at_pool(&layout, page, presence, block, state.is_err());
@@ -170,6 +178,42 @@ fn is_legible(state: &Result<(), Fault>) -> bool {
 }
 
 impl Recount {
+    fn look_at_presences(&mut self, layout: &Layout, presences: &Presences, end: Lsn) {
+        for (number, block) in presences.blocks() {
+            self.look_at_lsn(layout, number, block, true, end);
+            let first = presence_page::PAGES
+                .saturating_mul(number.0.into())
+                .saturating_add(layout.first_map_page().0.into());
+            let behind = (0..presence_page::PAGES)
+                .filter(|index| first.saturating_add(*index) >= layout.pages())
+                // CAST: below 16,192.
+                .find(|index| presence_page::get(block, *index as usize) != Presence::Absent);
+            if let Some(index) = behind {
+                // CAST: not far behind a number of 32 bits.
+                let page = PageNumber(first.saturating_add(index) as u32);
+                self.presences_beyond.push((number, page));
+            }
+        }
+    }
+
+    /// Notes a page that is newer than the journal.
+    fn look_at_lsn(
+        &mut self,
+        layout: &Layout,
+        page: PageNumber,
+        block: &Block,
+        is_valid: bool,
+        end: Lsn,
+    ) {
+        let header = Header::open_any(&block.0, layout.page_address(page), crc32c::crc32c);
+        if let Some(header) = header
+            .ok()
+            .filter(|header| is_valid && header.sequence >= end.0)
+        {
+            self.ahead.push((page, Lsn(header.sequence)));
+        }
+    }
+
     fn look_at_map(
         &mut self,
         layout: &Layout,

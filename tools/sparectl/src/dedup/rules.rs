@@ -2,9 +2,11 @@
 
 //! What must hold of a volume of dedup mode, and what does not.
 
+mod journal;
 mod recounted;
 mod superblocks;
 
+use self::journal::Journal;
 use super::data::{verify, DataFault};
 use super::recount::recount;
 use super::survey::Survey;
@@ -34,6 +36,7 @@ pub fn judge(
     if survey.volume.is_none() {
         return Ok(findings);
     }
+    let journal = Journal::read(survey, main);
     let mut view = match View::new(survey, main, spare) {
         Ok(view) => view,
         Err(NoView::Failed(failure)) => return Err(failure),
@@ -47,7 +50,10 @@ pub fn judge(
             return Ok(findings);
         }
     };
-    journal(survey, &view, &mut findings);
+    replayed(survey, &view, &mut findings);
+    if let Some(journal) = &journal {
+        journal.judge(&view.layout, &mut findings);
+    }
     let unwritten = |fault| {
         Failure::new(format!(
             "the recovery has left no checkpoint ({fault}): report this"
@@ -55,7 +61,8 @@ pub fn judge(
     };
     let (newest, _) = view.checkpoint().map_err(unwritten)?;
     let presences = view.presences().map_err(unwritten)?;
-    let found = recount(&mut view.pages(), &presences, &mut |done, total| {
+    let end = journal.map_or(newest.redo, |journal| journal.end);
+    let found = recount(&mut view.pages(), &presences, end, &mut |done, total| {
         progress("pages", done, total);
     });
     recounted::judge(&view.layout, &newest, &found, &mut findings);
@@ -83,7 +90,7 @@ pub fn judge(
     Ok(findings)
 }
 
-fn journal(survey: &Survey, view: &View<'_>, findings: &mut Vec<Finding>) {
+fn replayed(survey: &Survey, view: &View<'_>, findings: &mut Vec<Finding>) {
     let replayed = view.activation.replayed;
     if let Some(newest) = survey.newest().filter(|_| replayed > 0) {
         let first = view.layout.journal_address(newest.redo);

@@ -13,7 +13,7 @@ use dm_spare_engine::index;
 use dm_spare_engine::{Block, BLOCK_BYTES};
 
 /// The metadata at the beginning of a leg.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct LegSurvey {
     /// Which leg.
     pub leg: Leg,
@@ -23,10 +23,12 @@ pub struct LegSurvey {
     pub superblock: Result<Superblock, Fault>,
     /// What lies in both places of checkpoints, if a superblock says how to read it.
     pub checkpoints: Vec<Result<Checkpoint, Fault>>,
+    /// The blocks of those that are valid.
+    pub checkpoint_blocks: Vec<Option<Box<Block>>>,
 }
 
 /// The metadata at the beginning of the legs that were given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Survey {
     /// Main first.
     pub legs: Vec<LegSurvey>,
@@ -47,6 +49,26 @@ pub fn role(source: &mut dyn BlockSource) -> Option<Leg> {
         .find(|leg| read_superblock(source, *leg).is_ok())
 }
 
+impl LegSurvey {
+    fn add_checkpoint(&mut self, found: Result<(Checkpoint, Box<Block>), Fault>) {
+        let (checkpoint, block) = match found {
+            Ok((checkpoint, block)) => (Ok(checkpoint), Some(block)),
+            Err(fault) => (Err(fault), None),
+        };
+        self.checkpoints.push(checkpoint);
+        self.checkpoint_blocks.push(block);
+    }
+
+    /// The block of the checkpoint with this number, if it is valid.
+    pub fn checkpoint_block(&self, number: u64) -> Option<&Block> {
+        // CAST: 0 or 1.
+        let place = (number % 2) as usize;
+        let found = self.checkpoints.get(place)?.as_ref().ok()?;
+        let block = self.checkpoint_blocks.get(place)?.as_deref()?;
+        (found.number == number).then_some(block)
+    }
+}
+
 impl Survey {
     /// Reads the legs that there are; with each its size in blocks.
     pub fn read(legs: &mut [(Leg, u64, &mut dyn BlockSource)]) -> Self {
@@ -61,18 +83,26 @@ impl Survey {
         let legs = legs
             .iter_mut()
             .zip(superblocks)
-            .map(|((leg, blocks, source), superblock)| LegSurvey {
-                leg: *leg,
-                blocks: *blocks,
-                superblock,
-                checkpoints: volume.map_or_else(Vec::new, |(superblock, layout)| {
-                    [0, 1]
-                        .map(|number| {
-                            read_checkpoint(*source, *leg, number, &layout, superblock.uuid)
-                                .map(|(checkpoint, _)| checkpoint)
-                        })
-                        .to_vec()
-                }),
+            .map(|((leg, blocks, source), superblock)| {
+                let mut survey = LegSurvey {
+                    leg: *leg,
+                    blocks: *blocks,
+                    superblock,
+                    checkpoints: Vec::new(),
+                    checkpoint_blocks: Vec::new(),
+                };
+                if let Some((superblock, layout)) = volume {
+                    for number in [0, 1] {
+                        survey.add_checkpoint(read_checkpoint(
+                            *source,
+                            *leg,
+                            number,
+                            &layout,
+                            superblock.uuid,
+                        ));
+                    }
+                }
+                survey
             })
             .collect();
         Self { legs, volume }

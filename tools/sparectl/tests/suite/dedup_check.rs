@@ -14,7 +14,7 @@ use dm_spare_engine::Block;
 use proptest::prelude::*;
 
 /// Rules that found something, whether each is an error, and the block that it names. Nothing may be written.
-fn found(images: &DedupImages, more: &[&str]) -> Vec<(String, bool, u64)> {
+pub(crate) fn found(images: &DedupImages, more: &[&str]) -> Vec<(String, bool, u64)> {
     let before = images.bytes();
     let output = images.run("check", &[&["--json"], more].concat());
     assert!(images.bytes() == before, "a check has written");
@@ -42,15 +42,15 @@ fn rules(images: &DedupImages) -> Vec<String> {
 }
 
 /// What is printed for people.
-fn sentences(images: &DedupImages, more: &[&str]) -> String {
+pub(crate) fn sentences(images: &DedupImages, more: &[&str]) -> String {
     stdout(&images.run("check", more))
 }
 
-fn map(images: &DedupImages, number: u32) -> PageNumber {
+pub(crate) fn map(images: &DedupImages, number: u32) -> PageNumber {
     PageNumber(images.layout().first_map_page().0 + number)
 }
 
-fn pool(images: &DedupImages, number: u32) -> PageNumber {
+pub(crate) fn pool(images: &DedupImages, number: u32) -> PageNumber {
     PageNumber(images.layout().first_pool_page().0 + number)
 }
 

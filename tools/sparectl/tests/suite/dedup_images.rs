@@ -126,13 +126,22 @@ impl DedupImages {
 
     /// Changes a page in its place, and seals it again.
     pub(crate) fn edit(&self, number: PageNumber, change: impl FnOnce(&mut Block)) {
+        self.edit_with_lsn(number, |block, _| change(block));
+    }
+
+    /// The same, and the LSN that it names too.
+    pub(crate) fn edit_with_lsn(
+        &self,
+        number: PageNumber,
+        change: impl FnOnce(&mut Block, &mut Lsn),
+    ) {
         let layout = self.layout();
         let address = layout.page_address(number);
         let mut block = self.read(Leg::Main, address);
         let header = Header::open_any(&block.0, address, crc32c::crc32c).expect("a page");
-        change(&mut block);
+        let (place, mut lsn) = (header.place, Lsn(header.sequence));
+        change(&mut block, &mut lsn);
         let kind = layout.page_kind(number).expect("a page");
-        let (place, lsn) = (header.place, Lsn(header.sequence));
         page::seal(&mut block, number, kind, lsn, place, crc32c::crc32c);
         self.write(Leg::Main, address, &block);
     }

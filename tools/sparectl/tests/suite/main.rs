@@ -6,6 +6,7 @@ mod activation;
 mod boot;
 mod check;
 mod dedup_check;
+mod dedup_check_places;
 mod dedup_driver;
 mod dedup_dump;
 mod dedup_format;

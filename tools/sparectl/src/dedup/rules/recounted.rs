@@ -20,6 +20,24 @@ pub(super) fn judge(
         let text = format!("{}: it is {fault}", speaks_of(layout, *page));
         (rule, place(*page), text)
     });
+    all(&found.ahead, findings, |(page, lsn)| {
+        let rule = page_rule(layout, *page);
+        let text = format!(
+            "{}: it holds what block {} of the journal says, and there is no such block yet",
+            speaks_of(layout, *page),
+            lsn.0
+        );
+        (rule, place(*page), text)
+    });
+    all(&found.presences_beyond, findings, |(page, beyond)| {
+        let text = format!(
+            "presence page {} says that there is page {}, and the volume has {}",
+            page.0,
+            beyond.0,
+            layout.pages()
+        );
+        ("presence", place(*page), text)
+    });
     all(&found.wrong_entries, findings, |wrong| {
         ("map-entry", place(wrong.page), entry_text(wrong))
     });
@@ -83,12 +101,16 @@ fn all<T>(
 fn page_rule(layout: &Layout, page: PageNumber) -> &'static str {
     match layout.page_kind(page) {
         Some(PageKind::Map) => "map-page",
+        Some(PageKind::Presence) => "presence-page",
         _ => "pool-page",
     }
 }
 
 /// What a page is about, by block numbers.
 fn speaks_of(layout: &Layout, page: PageNumber) -> String {
+    if layout.page_kind(page) == Some(PageKind::Presence) {
+        return format!("presence page {}", page.0);
+    }
     if layout.page_kind(page) == Some(PageKind::Map) {
         let first = layout.first_lbn(page).0;
         let behind = layout.first_lbn(PageNumber(page.0.saturating_add(1))).0;

@@ -5,14 +5,15 @@
 use crate::dedup::survey::{LegSurvey, Survey};
 use crate::dedup::Fault;
 use crate::rules::Finding;
+use dm_spare_engine::dedup::format::header::HEADER_BYTES;
 use dm_spare_engine::dedup::format::layout::SUPERBLOCK;
-use dm_spare_engine::dedup::format::{Checkpoint, Invalid, Layout, Superblock};
-use dm_spare_engine::dedup::Leg;
+use dm_spare_engine::dedup::format::{checkpoint, Checkpoint, Invalid, Layout, Superblock};
+use dm_spare_engine::dedup::{Leg, PageNumber};
 use dm_spare_engine::Uuid;
 
 pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let Some((first, _)) = survey.volume else {
+    let Some((first, layout)) = survey.volume else {
         let places: Vec<String> = survey
             .legs
             .iter()
@@ -60,7 +61,13 @@ pub(super) fn judge(survey: &Survey) -> Vec<Finding> {
         }
     }
     match survey.newest() {
-        Some(newest) => checkpoints(survey, newest, &mut findings),
+        Some(newest) => {
+            checkpoints(survey, newest, &mut findings);
+            for number in newest.number.saturating_sub(1)..=newest.number {
+                copies_agree(survey, number, &mut findings);
+            }
+            roots_exist(survey, newest, &layout, &mut findings);
+        }
         None => findings.push(
             Finding::error(
                 "no-checkpoint",
@@ -107,6 +114,49 @@ fn fits(superblock: &Superblock, leg: &LegSurvey, findings: &mut Vec<Finding>) {
             leg.leg
         );
         findings.push(Finding::error("features", text).on(leg.leg, SUPERBLOCK));
+    }
+}
+
+/// What both legs have of a checkpoint is the same, behind the header, which names the leg.
+fn copies_agree(survey: &Survey, number: u64, findings: &mut Vec<Finding>) {
+    let copies: Vec<_> = survey
+        .legs
+        .iter()
+        .filter_map(|leg| leg.checkpoint_block(number)?.0.get(HEADER_BYTES..))
+        .collect();
+    if copies.windows(2).any(|pair| pair.first() != pair.last()) {
+        findings.push(
+            Finding::error(
+                "checkpoint",
+                format!("the copies of checkpoint {number} differ"),
+            )
+            .on(Leg::Spare, Layout::checkpoint_address(number)),
+        );
+    }
+}
+
+/// Nothing is said of presence pages behind the last one.
+fn roots_exist(survey: &Survey, newest: Checkpoint, layout: &Layout, findings: &mut Vec<Finding>) {
+    for leg in &survey.legs {
+        let Some(block) = leg.checkpoint_block(newest.number) else {
+            continue;
+        };
+        let behind = layout.presence_pages..checkpoint::ROOTS_MAXIMUM;
+        if let Some(page) = behind
+            .map(PageNumber)
+            .find(|page| checkpoint::root(block, *page))
+        {
+            findings.push(
+                Finding::error(
+                    "presence",
+                    format!(
+                        "checkpoint {} says that there is presence page {}, and the volume has {}",
+                        newest.number, page.0, layout.presence_pages
+                    ),
+                )
+                .on(leg.leg, Layout::checkpoint_address(newest.number)),
+            );
+        }
     }
 }
 
