@@ -8,7 +8,7 @@ import concurrent.futures
 
 from checks.stages import GUEST, PROJECT, run
 
-_BRIEF = 5
+_BRIEF = 2
 
 
 def _seconds(target):
