@@ -2,16 +2,22 @@
 
 //! The command line.
 
+mod create;
+
+pub use create::{Create, CreateDedup, CreateRemap};
+
 use crate::bad_blocks::parse_block_size;
 use crate::commands::index_geometry::parse_size;
 use crate::configuration::FOLDER;
 use crate::table_line::parse_uuid;
+use crate::volume_size::parse_volume_size;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use dm_spare_engine::index::MemorySize;
 use dm_spare_engine::Uuid;
 use std::path::PathBuf;
 
-/// Manages device-mapper spare sets: a main device that fails here and there, and a spare that takes its bad blocks.
+/// Manages device-mapper spare sets: a main device that fails here and there, and a spare that takes its bad blocks; and
+/// volumes that store each distinct block once.
 #[derive(Parser, Debug)]
 #[command(
     name = "sparectl",
@@ -36,17 +42,22 @@ pub enum Command {
         after_help = "Examples:\n  sparectl format /dev/sdb /dev/sdc --metadata-copies 3\n  sparectl format /dev/sdb /dev/sdc --mode dedup --sectors 4194304 --index-memory 64"
     )]
     Format(Format),
-    /// Create the mapped device of a set.
+    /// Create the mapped device of a set of remap mode, or of a volume of dedup mode.
     ///
-    /// A spare whose first 4096 bytes are zero is formatted for the main device. Everything else on a spare that is
-    /// no set is refused.
+    /// The mode is that of what the devices hold; on blank devices it is remap mode, unless --mode says otherwise. In
+    /// remap mode, a spare whose first 4096 bytes are zero is formatted for the main device, and everything else on a
+    /// spare that is no set is refused. In dedup mode, two blank devices are formatted; sizes that belong to a volume
+    /// are taken from it.
     #[command(
-        after_help = "Example:\n  sparectl create mended /dev/sdb /dev/sdc --read-retries 5"
+        after_help = "Examples:\n  sparectl create mended /dev/sdb /dev/sdc --read-retries 5\n  sparectl create vol /dev/sdb /dev/sdc --mode dedup --size 100G --cache-mb 256"
     )]
     Create(Create),
-    /// Show how a set is doing.
+    /// Show how a set or a volume is doing.
+    ///
+    /// With --watch on a terminal, a view with rates, fill and graphs, which ends with q, Esc or Ctrl-C. Where the output
+    /// is no terminal, a table each second, or with --json one line of JSON.
     #[command(
-        after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped"
+        after_help = "Examples:\n  sparectl status mended\n  sparectl status mended --watch\n  sparectl status mended --json | jq .counts.remapped\n  sparectl status vol --json | jq .percents.saving"
     )]
     Status(Status),
     /// Decode the metadata of a set or a volume.
@@ -132,8 +143,9 @@ pub enum Command {
     Sync(Sync),
     /// Create the mapped devices that the configuration names, at boot or by hand.
     ///
-    /// For each set there is a file NAME.conf with UUID=, MAIN= and optionally OPTIONS= (words of the table line).
-    /// The spare is found by the UUID among all block devices.
+    /// For each set or volume there is a file NAME.conf with UUID=, MAIN= and optionally OPTIONS= (words of the table
+    /// line). The spare is found by the UUID among all block devices, and tells the mode. MAIN can be left out for a
+    /// volume of dedup mode: its main device is then found by the UUID too.
     #[command(
         after_help = "Examples:\n  sparectl activate 6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111\n  sparectl activate --all --wait 30"
     )]
@@ -177,6 +189,9 @@ pub struct Format {
     /// Dedup mode: sectors of 512 bytes that the volume has, a multiple of 8, at will more than main [default: as many as main].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(8..))]
     pub sectors: Option<u64>,
+    /// Dedup mode: the same as --sectors, with a unit: K, M, G or T, or s for sectors.
+    #[arg(long, value_name = "SIZE", value_parser = parse_volume_size, conflicts_with = "sectors")]
+    pub size: Option<u64>,
     /// Dedup mode: length of the journal in MiB [default: a 64th of main, 1 to 64].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub journal_mb: Option<u32>,
@@ -188,35 +203,6 @@ pub struct Format {
     pub force: bool,
 }
 
-/// `create`.
-#[derive(Args, Debug)]
-pub struct Create {
-    /// Name of the mapped device, below /dev/mapper.
-    pub name: String,
-    /// The main device.
-    pub main: PathBuf,
-    /// The spare.
-    pub spare: PathBuf,
-    /// Further attempts at a failing block before it is read sector by sector.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub read_retries: Option<u32>,
-    /// Bad blocks of main in a minute past which main is declared failing, and no more slots are used.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
-    pub fail_after: Option<u32>,
-    /// Refuse writes.
-    #[arg(long)]
-    pub read_only: bool,
-    /// Copies of the metadata: how many to make on a blank spare, or how many the set must have.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=4))]
-    pub metadata_copies: Option<u32>,
-    /// Milliseconds after which a metadata write counts as failed.
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(100..=600_000))]
-    pub commit_timeout: Option<u32>,
-    /// Refuse any other set.
-    #[arg(long, value_name = "UUID", value_parser = parse_uuid)]
-    pub uuid: Option<Uuid>,
-}
-
 /// `status`.
 #[derive(Args, Debug)]
 pub struct Status {
@@ -225,7 +211,7 @@ pub struct Status {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-    /// Print again each second, with rates, until interrupted.
+    /// Go on until interrupted, with rates: a view on a terminal, elsewhere a table each second.
     #[arg(long)]
     pub watch: bool,
 }
@@ -379,13 +365,13 @@ pub struct Sync {
     pub json: bool,
 }
 
-/// Which of the sets that the configuration names.
+/// Which of the sets and volumes that the configuration names.
 #[derive(Args, Debug)]
 pub struct Selection {
-    /// The set.
+    /// The set or volume.
     #[arg(value_parser = parse_uuid, required_unless_present = "all", conflicts_with = "all")]
     pub uuid: Option<Uuid>,
-    /// Every set.
+    /// All of them.
     #[arg(long)]
     pub all: bool,
     /// The folder with the files NAME.conf.
@@ -396,12 +382,15 @@ pub struct Selection {
 /// `activate`.
 #[derive(Args, Debug)]
 pub struct Activate {
-    /// Which sets.
+    /// Which ones.
     #[command(flatten)]
     pub selection: Selection,
     /// Look for spares here only, not among all block devices; may be given several times.
     #[arg(long = "spare", value_name = "SPARE")]
     pub spares: Vec<PathBuf>,
+    /// Look for main devices of volumes here only, where MAIN is not set; may be given several times.
+    #[arg(long = "main", value_name = "MAIN")]
+    pub mains: Vec<PathBuf>,
     /// Wait so many seconds for the devices to appear.
     #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=3600))]
     pub wait: u64,

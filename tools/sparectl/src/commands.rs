@@ -40,7 +40,7 @@ pub const DONE: u8 = 0;
 pub fn run(command: Command, session: &mut Session<'_>) -> Result<u8, Failure> {
     match command {
         Command::Format(arguments) => modes::format(&arguments, session),
-        Command::Create(arguments) => create::run(&arguments, session),
+        Command::Create(arguments) => modes::create(&arguments, session),
         Command::Status(arguments) => status::run(&arguments, session),
         Command::Show(arguments) => modes::show(&arguments, session),
         Command::Check(arguments) => modes::check(&arguments, session),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What is activated at boot: a file `NAME.conf` for each set.
+//! What is activated at boot: a file `NAME.conf` for each set of remap mode or volume of dedup mode.
 //!
 //! ```text
 //! UUID=6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111
@@ -16,15 +16,15 @@ use std::path::{Path, PathBuf};
 /// Where the files lie.
 pub const FOLDER: &str = "/etc/dm-spare";
 
-/// One set to be activated.
+/// One set or volume to be activated.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Configuration {
     /// Name of the mapped device: the file's name without `.conf`.
     pub name: String,
-    /// The set.
+    /// The set or volume.
     pub uuid: Uuid,
-    /// Its main device.
-    pub main: PathBuf,
+    /// Its main device; may be left out for a volume, whose main carries the UUID too.
+    pub main: Option<PathBuf>,
     /// Further option words of the table line.
     pub options: Vec<String>,
 }
@@ -35,7 +35,7 @@ impl Configuration {
     ///
     /// # Errors
     ///
-    /// A line that is not `KEY=VALUE`, an unknown key, a key twice or missing, a value that cannot be.
+    /// A line that is not `KEY=VALUE`, an unknown key, a key twice, no UUID, a value that cannot be.
     pub fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         check_name(name)?;
         let (mut uuid, mut main, mut options) = (None, None, None);
@@ -63,22 +63,29 @@ impl Configuration {
                 return Err(wrong(format!("sets {} again: set it once", key.trim())));
             }
         }
-        let missing = |key: &str, what: &str| {
-            Failure::new(format!("{name}.conf has no {key}: add {key}={what}"))
-        };
-        let uuid =
-            uuid.ok_or_else(|| missing("UUID", "the set's UUID, as sparectl show prints it"))?;
-        let main = main
-            .filter(|path| !path.is_empty())
-            .ok_or_else(|| missing("MAIN", "the path of the main device"))?;
+        let uuid = uuid.ok_or_else(|| {
+            Failure::new(format!(
+                "{name}.conf has no UUID: add UUID=the set's UUID, as sparectl show prints it"
+            ))
+        })?;
+        if main.is_some_and(str::is_empty) {
+            return Err(no_main(name));
+        }
         Ok(Self {
             name: name.to_owned(),
             uuid: parse_uuid(uuid)
                 .map_err(|sentence| Failure::new(format!("in {name}.conf, {sentence}")))?,
-            main: PathBuf::from(main),
+            main: main.map(PathBuf::from),
             options: option_words(name, options.unwrap_or(""))?,
         })
     }
+}
+
+/// What is said of a file that has to name a main device.
+pub fn no_main(name: &str) -> Failure {
+    Failure::new(format!(
+        "{name}.conf has no MAIN: add MAIN=the path of the main device"
+    ))
 }
 
 /// The option words; `mode` and `uuid` are set by the program.

@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `host`, `index` | run the kernel module's engines on two legs: that of the volume, and that of its index |
+//! | `sizes`, `table` | sizes of a volume, chosen or found, and how a table line names them |
 //! | `survey`, `journal_survey` | what superblocks, checkpoints and journal say, leg by leg |
 //! | `view` | main as it is once the journal was replayed, which happens in memory |
 //! | `pages`, `presence` | pages of such a view, in runs; which of them there are |
@@ -28,7 +29,9 @@ pub mod references;
 pub mod repair;
 pub mod restore;
 pub mod rules;
+pub mod sizes;
 pub mod survey;
+pub mod table;
 pub mod view;
 pub mod writer;
 

@@ -12,7 +12,8 @@
 //! | `dedup` | volumes of dedup mode |
 //! | `estimate` | how many blocks of files, folders and devices are distinct |
 //! | `mapper` | what is asked of device-mapper |
-//! | `table_line`, `status_line`, `configuration` | the texts that go to the kernel, come from it, and are read at boot |
+//! | `table_line`, `volume_size`, `status_line`, `configuration` | the texts that go to the kernel, come from it, and are read at boot |
+//! | `watch` | how a device is doing over time, drawn on a terminal |
 //! | `bad_blocks`, `rescue_map`, `runs` | lists of bad blocks, made into runs of blocks |
 
 pub mod bad_blocks;
@@ -33,3 +34,5 @@ pub mod status_line;
 pub mod storage;
 pub mod survey;
 pub mod table_line;
+pub mod volume_size;
+pub mod watch;

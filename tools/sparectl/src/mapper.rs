@@ -4,9 +4,11 @@
 
 mod dmsetup;
 mod kernel_log;
+mod traffic;
 
 pub use dmsetup::Dmsetup;
 pub use kernel_log::last_sentence;
+pub use traffic::Traffic;
 
 use crate::failure::Failure;
 use crate::leg::Leg;
@@ -67,6 +69,9 @@ pub trait Mapper {
     ///
     /// The kernel's own sentence where it can be found.
     fn message(&self, name: &str, sector: u64, text: &str) -> Result<String, Failure>;
+
+    /// What went through a mapped device since it was created; none where the kernel does not count it.
+    fn traffic(&self, name: &str) -> Option<Traffic>;
 }
 
 /// The one `spare` target of a mapped device.

@@ -16,7 +16,7 @@ pub use table::{Entry, Table, WrongRecord};
 
 use crate::storage::BlockSource;
 use dm_spare_engine::format::{Kind, Layout, Superblock};
-use dm_spare_engine::{Block, BLOCK_BYTES, SECTORS_PER_BLOCK};
+use dm_spare_engine::{Block, Uuid, BLOCK_BYTES, SECTORS_PER_BLOCK};
 
 /// A place where a superblock can lie.
 #[derive(Clone, Debug)]
@@ -113,6 +113,17 @@ pub fn read_candidates(source: &mut dyn BlockSource, spare_sectors: u64) -> Vec<
             found: place::superblock(source, &mut buffer, block),
         })
         .collect()
+}
+
+/// Whether a device of this size is the spare of a set, of the one that is named if one is. A partition at the beginning of
+/// a disk shares its first block with the disk: the size tells them apart.
+pub fn holds_set(source: &mut dyn BlockSource, sectors: u64, uuid: Option<Uuid>) -> bool {
+    read_candidates(source, sectors)
+        .iter()
+        .filter_map(|candidate| candidate.found.as_ref().ok())
+        .any(|superblock| {
+            superblock.spare_sectors == sectors && uuid.is_none_or(|uuid| uuid.0 == superblock.uuid)
+        })
 }
 
 fn read_set(

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! `sparectl activate` and `deactivate`: the sets that the configuration names.
+//! `sparectl activate` and `deactivate`: the sets and volumes that the configuration names.
 
 mod search;
 
-use super::create::{map, report};
+use super::create::{map, open_legs, report, Table};
+use super::dedup::create::table as table_of_volume;
 use super::{Session, DONE};
 use crate::cli::{Activate, Selection};
-use crate::configuration::{read_folder, Configuration};
+use crate::configuration::{no_main, read_folder, Configuration};
 use crate::failure::{Failure, FAILED};
 use dm_spare_engine::Uuid;
-use search::find_spare;
+use search::{find_main, find_spare, volume_on_main, Found};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Time between two looks for devices that are not there yet.
@@ -104,40 +106,87 @@ fn not_configured(selection: &Selection, uuid: Uuid, failures: &[String]) -> Fai
     ))
 }
 
-/// Activates one set, unless it is active; says what is not there yet.
+/// Activates one set or volume, unless it is active; says what is not there yet.
 fn attempt(
     configuration: &Configuration,
     arguments: &Activate,
     session: &mut Session<'_>,
 ) -> Result<Option<String>, Failure> {
     let Configuration {
-        name,
-        uuid,
-        main,
-        options,
+        name, uuid, main, ..
     } = configuration;
     if session.mapper.exists(name)? {
         writeln!(session.out, "{name}: already active")?;
         return Ok(None);
     }
-    if !main.exists() {
+    if let Some(main) = main.as_ref().filter(|main| !main.exists()) {
         return Ok(Some(format!(
             "{name}: its main device {} does not exist: attach it, or correct MAIN in {name}.conf",
             main.display()
         )));
     }
-    let Some(spare) = find_spare(*uuid, &arguments.spares)? else {
+    let Some((spare, found)) = find_spare(*uuid, &arguments.spares)? else {
         return Ok(Some(format!(
             "{name}: no device holds the spare of set {uuid}: attach it, or correct UUID in {name}.conf"
         )));
     };
-    let mut words = vec!["mode".to_owned(), "remap".to_owned()];
-    words.extend(options.iter().cloned());
-    words.extend(["uuid".to_owned(), uuid.to_string()]);
-    map(session.mapper, name, main, &spare, &words)
-        .and_then(|()| report(session, name))
+    let main = match (main, found) {
+        (Some(main), Found::Set) => main.clone(),
+        (None, Found::Set) => return Err(no_main(name)),
+        (Some(main), Found::Volume(_)) => {
+            check_main(configuration, main)?;
+            main.clone()
+        }
+        (None, Found::Volume(_)) => match find_main(*uuid, &arguments.mains)? {
+            Some(main) => main,
+            None => {
+                return Ok(Some(format!(
+                    "{name}: no device is main of volume {uuid}: attach it, or name it by MAIN= in {name}.conf"
+                )))
+            }
+        },
+    };
+    put_together(configuration, &main, &spare, &found, session)
         .map_err(|failure| Failure::new(format!("{name}: {failure}")))?;
     Ok(None)
+}
+
+/// Refuses a main device that is another volume's. One whose superblock cannot be used is left to the module.
+fn check_main(configuration: &Configuration, main: &Path) -> Result<(), Failure> {
+    match volume_on_main(main) {
+        Some(found) if found != configuration.uuid => Err(Failure::new(format!(
+            "{0}: its main device {1} is main of volume {found}, not of {2}: correct MAIN in {0}.conf, or leave it out",
+            configuration.name,
+            main.display(),
+            configuration.uuid
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn put_together(
+    configuration: &Configuration,
+    main: &Path,
+    spare: &Path,
+    found: &Found,
+    session: &mut Session<'_>,
+) -> Result<(), Failure> {
+    let options = &configuration.options;
+    let (main, spare) = open_legs(session.mapper, main, spare)?;
+    let table = match found {
+        Found::Set => {
+            let mut words = vec!["mode".to_owned(), "remap".to_owned()];
+            words.extend(options.iter().cloned());
+            words.extend(["uuid".to_owned(), configuration.uuid.to_string()]);
+            Table {
+                sectors: main.sectors(),
+                words,
+            }
+        }
+        Found::Volume(superblock) => table_of_volume(&superblock.geometry, options),
+    };
+    map(session.mapper, &configuration.name, (main, spare), &table)?;
+    report(session, &configuration.name)
 }
 
 fn conclude(failures: Vec<String>) -> Result<u8, Failure> {

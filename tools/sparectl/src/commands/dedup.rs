@@ -3,6 +3,7 @@
 //! Commands on volumes of dedup mode.
 
 pub mod check;
+pub mod create;
 pub mod dump;
 pub mod format;
 pub mod repair;

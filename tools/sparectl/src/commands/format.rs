@@ -97,6 +97,7 @@ fn layout(arguments: &Format, spare_sectors: u64) -> Result<Layout, Failure> {
 fn refuse_options_of_dedup(arguments: &Format) -> Result<(), Failure> {
     let given = [
         ("--sectors", arguments.sectors.is_some()),
+        ("--size", arguments.size.is_some()),
         ("--journal-mb", arguments.journal_mb.is_some()),
         ("--index-memory", arguments.index_memory.is_some()),
     ];

@@ -2,12 +2,13 @@
 
 //! Commands that both modes have: whose it is, is decided here and nowhere else.
 
-use super::{check, dedup, format, show, Session};
-use crate::cli::{Check, Format, Mode, Show};
+use super::{check, create, dedup, format, show, Session};
+use crate::cli::{Check, Create, Format, Mode, Show};
 use crate::dedup::survey::is_leg;
 use crate::failure::Failure;
 use crate::leg::{Access, Leg};
 use crate::storage::BlockSource;
+use crate::survey::holds_set;
 
 /// The mode that a device belongs to, to judge by its first block. A device that shows nothing is left to remap mode, whose
 /// spares have their metadata elsewhere too.
@@ -65,4 +66,36 @@ pub fn format(arguments: &Format, session: &mut Session<'_>) -> Result<u8, Failu
         Mode::Remap => format::run(arguments, session),
         Mode::Dedup => dedup::format::run(arguments, session),
     }
+}
+
+/// Runs `create`.
+///
+/// # Errors
+///
+/// A device is in use or cannot be opened, an option belongs to the other mode, or the kernel refuses.
+pub fn create(arguments: &Create, session: &mut Session<'_>) -> Result<u8, Failure> {
+    create::check_is_free(session.mapper, &arguments.name)?;
+    let mode = match arguments.mode {
+        Some(mode) => mode,
+        None => mode_of_legs(arguments, session)?,
+    };
+    match mode {
+        Mode::Remap => create::run(arguments, session),
+        Mode::Dedup => dedup::create::run(arguments, session),
+    }
+}
+
+/// The mode of what two legs hold. The spare is asked first: main of a volume that begins to fail may be main of a set
+/// too, and then serves the volume by way of that set only.
+fn mode_of_legs(arguments: &Create, session: &Session<'_>) -> Result<Mode, Failure> {
+    let (mut main, mut spare) =
+        create::open_legs(session.mapper, &arguments.main, &arguments.spare)?;
+    if mode_of(&mut spare) == Mode::Dedup {
+        return Ok(Mode::Dedup);
+    }
+    let sectors = spare.sectors();
+    if holds_set(&mut spare, sectors, None) {
+        return Ok(Mode::Remap);
+    }
+    Ok(mode_of(&mut main))
 }

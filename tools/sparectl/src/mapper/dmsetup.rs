@@ -7,7 +7,7 @@
 //! twice. `dmsetup` is on every machine that maps devices, in an initramfs too, and waits for udev.
 
 use super::kernel_log::KernelLog;
-use super::{Mapper, TargetLine};
+use super::{Mapper, TargetLine, Traffic};
 use crate::failure::Failure;
 use crate::leg::Leg;
 use std::process::{Command, Stdio};
@@ -59,6 +59,10 @@ impl Mapper for Dmsetup {
 
     fn message(&self, name: &str, sector: u64, text: &str) -> Result<String, Failure> {
         run(&["message", name, &sector.to_string(), text])
+    }
+
+    fn traffic(&self, name: &str) -> Option<Traffic> {
+        Traffic::of_device(name)
     }
 }
 

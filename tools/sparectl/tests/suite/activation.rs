@@ -136,6 +136,22 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
+fn a_set_needs_its_main_device_named() {
+    let set = Configured::new("");
+    let text = format!("UUID={}\n", set.uuid);
+    std::fs::write(set.folder.join("mended.conf"), text).expect("a file");
+    let fake = Fake::default();
+    let failure = set
+        .run(&fake, &["activate", "--all"])
+        .expect_err("a failure");
+    assert!(
+        failure.contains("mended.conf has no MAIN: add MAIN="),
+        "{failure}"
+    );
+    assert_eq!(fake.asked(), Vec::<String>::new());
+}
+
+#[test]
 fn a_file_that_cannot_be_read_does_not_keep_the_others() {
     let set = Configured::new("");
     std::fs::write(set.folder.join("broken.conf"), "COLOUR=blue\n").expect("a file");
@@ -167,7 +183,6 @@ fn lines_that_make_no_sense_are_named() {
     let uuid = "UUID=6f0d6a2c-8a0e-4b1f-9d55-0f3f4be0c111";
     for (text, part) in [
         ("".to_owned(), "has no UUID: add UUID="),
-        (uuid.to_owned(), "has no MAIN: add MAIN="),
         (format!("{uuid}\nMAIN=\n"), "has no MAIN"),
         (
             format!("{uuid}\n{uuid}\n"),
@@ -196,4 +211,6 @@ fn lines_that_make_no_sense_are_named() {
         assert!(failure.contains(part), "`{failure}` for `{text}`");
     }
     assert!(Configuration::parse("a b", uuid).is_err());
+    let without_main = Configuration::parse("vol", uuid).expect("a volume may have no MAIN");
+    assert_eq!(without_main.main, None);
 }

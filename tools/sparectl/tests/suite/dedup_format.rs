@@ -163,4 +163,6 @@ fn sizes_and_options_that_cannot_be_are_refused() {
     let remap = usual.run_on_both("format", &["--sectors", "800"]);
     assert_eq!(remap.status.code(), Some(1));
     assert!(stderr(&remap).contains("--sectors is for volumes of dedup mode"));
+    let remap = usual.run_on_both("format", &["--size", "1G"]);
+    assert!(stderr(&remap).contains("--size is for volumes of dedup mode"));
 }

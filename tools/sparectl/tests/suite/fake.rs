@@ -6,7 +6,7 @@ use sparectl::cli::Cli;
 use sparectl::commands::{self, Session};
 use sparectl::failure::Failure;
 use sparectl::leg::Leg;
-use sparectl::mapper::{Mapper, TargetLine};
+use sparectl::mapper::{Mapper, TargetLine, Traffic};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -38,7 +38,21 @@ pub(crate) fn spare_line(length: u64, words: &str) -> TargetLine {
 /// The words of a status line of a healthy set.
 pub(crate) const WORDS: &str = "remap ok remapped=3 poisoned=1 slots=4/49000 main=failing spare=ok copies=2/2 tid=12 commits=7 media_errors=5 other_errors=0";
 
+/// The words of a status line of a healthy volume.
+pub(crate) const DEDUP_WORDS: &str = "dedup ok mapped=4000/26214400 used=2000/26102334 saving=50% hits=2000 verify_failures=0 main=ok spare=ok read_only=none index=open";
+/// Some of the counters that a volume tells.
+pub(crate) const STATS: &str = "{\"logical_blocks\":26214400,\"journal_blocks\":16384,\"journal_taken\":4096,\"batches\":7,\"stored\":2000,\"verify_failures\":0,\"written_blocks\":4100,\"zero_blocks\":100,\"without_space\":0,\"main_errors\":0,\"spare_errors\":0}\n";
+
 impl Fake {
+    /// A device-mapper with the device `vol`, a volume that answers `stats json`.
+    pub(crate) fn with_volume() -> Self {
+        let fake = Self::default();
+        fake.devices
+            .borrow_mut()
+            .insert("vol".to_owned(), vec![spare_line(209_715_200, DEDUP_WORDS)]);
+        fake.answering("stats", STATS)
+    }
+
     /// A device-mapper with the device `mended`, of 1000 blocks.
     pub(crate) fn with_device() -> Self {
         let fake = Self::default();
@@ -98,9 +112,14 @@ impl Mapper for Fake {
             .nth(1)
             .and_then(|word| word.parse().ok())
             .expect("a length");
+        let words = if table.contains(" mode dedup") {
+            DEDUP_WORDS
+        } else {
+            WORDS
+        };
         self.devices
             .borrow_mut()
-            .insert(name.to_owned(), vec![spare_line(length, WORDS)]);
+            .insert(name.to_owned(), vec![spare_line(length, words)]);
         Ok(())
     }
 
@@ -137,5 +156,9 @@ impl Mapper for Fake {
             .get(word)
             .cloned()
             .unwrap_or_else(|| Err(Failure::new(format!("message `{word}` is unknown"))))
+    }
+
+    fn traffic(&self, _name: &str) -> Option<Traffic> {
+        None
     }
 }

@@ -8,16 +8,13 @@ use crate::commands::format::content;
 use crate::commands::{Session, DONE};
 use crate::dedup::host::{sector, Host};
 use crate::dedup::journal_survey::is_used_by;
+use crate::dedup::sizes::{choose, Sizes, Wanted, BLOCKS_PER_MEBIBYTE};
 use crate::failure::Failure;
 use crate::leg::{Access, Leg};
 use crate::storage::Storage;
-use dm_spare_engine::dedup::format::layout::{FIRST_BLOCKS, MAIN_BLOCKS_MINIMUM};
-use dm_spare_engine::dedup::format::{Geometry, Layout};
-use dm_spare_engine::dedup::{default_index_mebibytes, index_geometry};
+use dm_spare_engine::dedup::format::Geometry;
 use dm_spare_engine::{Uuid, BLOCK_BYTES, SECTORS_PER_BLOCK};
 
-/// Blocks of a MiB.
-const BLOCKS_PER_MEBIBYTE: u64 = 256;
 /// Blocks at the beginning of main, and of the spare, that must be blank.
 const BLANK_BLOCKS: [u64; 2] = [17, 8];
 
@@ -37,10 +34,16 @@ pub fn run(arguments: &Format, session: &mut Session<'_>) -> Result<u8, Failure>
     if main.is_same_as(&spare) {
         check_roles(&mut main, &mut spare)?;
     }
-    let index_memory = arguments
-        .index_memory
-        .unwrap_or_else(|| default_index_mebibytes(blocks(&main)));
-    let (geometry, layout) = sizes(arguments, index_memory, &main, &spare)?;
+    let wanted = Wanted {
+        sectors: arguments.size.or(arguments.sectors),
+        journal_mb: arguments.journal_mb,
+        index_memory: arguments.index_memory,
+    };
+    let Sizes {
+        geometry,
+        layout,
+        index_memory,
+    } = choose(wanted, &main, &spare)?;
     for leg in [&mut main, &mut spare] {
         if let Some(content) = content(leg)? {
             if !arguments.force {
@@ -110,71 +113,6 @@ fn make(
         )));
     }
     Ok(host.status().data_blocks)
-}
-
-/// The sizes of the volume, as the module would choose them where nothing is said.
-fn sizes(
-    arguments: &Format,
-    index_memory: u32,
-    main: &Leg,
-    spare: &Leg,
-) -> Result<(Geometry, Layout), Failure> {
-    let main_blocks = blocks(main);
-    let sectors = arguments
-        .sectors
-        .unwrap_or_else(|| main_blocks.saturating_mul(SECTORS_PER_BLOCK));
-    if sectors % SECTORS_PER_BLOCK != 0 {
-        return Err(Failure::new(format!(
-            "a volume of {sectors} sectors ends within a block: give a multiple of {SECTORS_PER_BLOCK}"
-        )));
-    }
-    let index_blocks = match index_memory {
-        0 => 0,
-        megabytes => index_geometry(megabytes)
-            .ok_or_else(|| {
-                Failure::new(format!(
-                    "there is no index of {megabytes} MiB: give 0, 16, 32, 64, 128, 256, 512, 768 or a multiple of 1024"
-                ))
-            })?
-            .disk_blocks(),
-    };
-    // Whole MiB, so that a table line can name the journal's length.
-    let journal_blocks = arguments.journal_mb.map_or_else(
-        || Geometry::default_journal_blocks(main_blocks) / BLOCKS_PER_MEBIBYTE,
-        u64::from,
-    );
-    let geometry = Geometry {
-        main_blocks,
-        logical_blocks: sectors / SECTORS_PER_BLOCK,
-        journal_blocks: journal_blocks.saturating_mul(BLOCKS_PER_MEBIBYTE),
-        index_blocks,
-    };
-    if main_blocks < MAIN_BLOCKS_MINIMUM {
-        return Err(Failure::new(format!(
-            "{} has {} sectors: main needs at least {}",
-            main.path().display(),
-            main.sectors(),
-            MAIN_BLOCKS_MINIMUM * SECTORS_PER_BLOCK
-        )));
-    }
-    if blocks(spare) < FIRST_BLOCKS {
-        return Err(Failure::new(format!(
-            "{} has {} sectors: the spare needs at least {}",
-            spare.path().display(),
-            spare.sectors(),
-            FIRST_BLOCKS * SECTORS_PER_BLOCK
-        )));
-    }
-    Layout::new(geometry)
-        .filter(|_| geometry.is_supported())
-        .map(|layout| (geometry, layout))
-        .ok_or_else(|| {
-            Failure::new(format!(
-                "{} has {} sectors: with a journal of {journal_blocks} MiB and an index of {index_memory} MiB of memory it is too small or too large for a volume of {sectors} sectors; choose other sizes",
-                main.path().display(),
-                main.sectors(),
-            ))
-        })
 }
 
 /// Writes zeros over the first blocks, the very first last: until then, what was there is still refused.
