@@ -5,7 +5,7 @@
 //! | file | what happens there | context |
 //! |---|---|---|
 //! | `options`, `construct` | a table line becomes a target | process |
-//! | `map` | a bio is held for the worker; a read that main served ends | the submitter's; any |
+//! | `map` | a read goes to main, or a bio is held for the worker; a read that main served ends | the submitter's; any |
 //! | `inbox` | what waits for the worker | any |
 //! | `worker` | events reach the volume | the target's own queue |
 //! | `admit` | bios become requests, with a copy of their data | worker |
@@ -53,12 +53,16 @@ use crate::{
         PartSet, //
     },
     engine::{
-        dedup::Settings,
+        dedup::{
+            Settings,
+            Translations, //
+        },
         BLOCK_BYTES,
         SECTORS_PER_BLOCK, //
     },
     kern::{
         BioSet,
+        IoEpoch,
         IrqLock,
         Timer,
         Worker, //
@@ -105,6 +109,10 @@ pub(crate) struct Dedup {
     commit_timer: Timer<Self>,
     bios: BioSet<OwnBio>,
     parts: PartSet<ReadPart>,
+    /// Where blocks are that reads find without the worker.
+    translations: Arc<Translations>,
+    /// Those reads are in it.
+    epoch: IoEpoch,
     #[pin]
     inbox: IrqLock<Inbox>,
     #[pin]

@@ -145,6 +145,9 @@ pub enum Action {
         /// How many.
         blocks: u64,
     },
+    /// Wait for all reads that may have found their blocks in the table of translations until now, and are under way; ends in
+    /// [`Event::ReadersGone`](super::Event::ReadersGone). There is one at a time.
+    AwaitReaders,
     /// Complete a request.
     Complete {
         /// Which.

@@ -131,6 +131,8 @@ pub enum Event {
         /// How.
         result: Result<(), ErrorClass>,
     },
+    /// What [`Action::AwaitReaders`](super::Action::AwaitReaders) waits for has come.
+    ReadersGone,
     /// Commit what is open: the shell's timer ran out.
     Commit,
     /// Come to rest; answered by one [`Action::Suspended`](super::Action::Suspended). No request comes before `Resume`.

@@ -110,6 +110,10 @@ impl Dedup {
                 at,
                 blocks,
             } => shell.read_zeros(request, at, blocks),
+            Action::AwaitReaders => {
+                // There is one at a time, and room for it.
+                let _ = shell.grace_periods.ask(0);
+            }
             Action::Complete { request, result } => this.complete(shell, request, result),
             Action::Activated(result) => this.note_activated(shell, result),
             Action::Suspended { clean } => this.answers.suspended(clean),

@@ -21,6 +21,7 @@ use crate::{
         Buffer,
         BLOCK_BYTES, //
     },
+    kern::GracePeriods,
     target::Spare,
 };
 
@@ -78,6 +79,8 @@ pub(super) struct Shell {
     /// Writes that are begun when the engine has nothing more to say; in this order.
     pub(super) writes: KVVec<PendingWrite>,
     pub(super) questions: Questions,
+    /// Of the reads that the volume does not know of.
+    pub(super) grace_periods: GracePeriods,
     /// Answers to actions that were known at once: the volume must not be called while it asks.
     pub(super) feedback: KVVec<Event>,
     /// Exchanged for the ends of I/O in the inbox.
@@ -117,6 +120,7 @@ impl Shell {
             runs,
             writes: KVVec::with_capacity(length, GFP_KERNEL)?,
             questions: Questions::new()?,
+            grace_periods: GracePeriods::new(1)?,
             feedback: KVVec::with_capacity(2 * length, GFP_KERNEL)?,
             tray: KVVec::with_capacity(ends, GFP_KERNEL)?,
             secret: [0; 16],

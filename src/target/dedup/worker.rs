@@ -88,6 +88,10 @@ impl Dedup {
             Self::tell(this, core, event);
         }
         is_busy |= Self::consult(this, core);
+        if core.shell.grace_periods.poll(&this.epoch).is_some() {
+            is_busy = true;
+            Self::tell(this, core, Event::ReadersGone);
+        }
         Self::send_writes(this, &mut core.shell);
         is_busy || !core.shell.feedback.is_empty()
     }

@@ -100,6 +100,7 @@ impl Volume {
         }
         self.prepare_change(map, before, after);
         self.change(map, before, after);
+        self.translations.set(lbn, wished);
         self.append(&match after {
             After::Nothing(entry) => Record::Range {
                 lbn,

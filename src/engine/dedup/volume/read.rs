@@ -64,6 +64,7 @@ impl Volume {
             }
             match self.hold(index, Pin::Map, page, out) {
                 Got::Frame(frame) => {
+                    self.translate(frame, map_index, lbn, count);
                     failure = self.read_entries(index, frame, map_index, at, count, out);
                     at += count;
                 }
@@ -129,6 +130,16 @@ impl Volume {
             self.send_run(index, run, out);
         }
         None
+    }
+
+    /// Whoever reads these blocks next need not ask.
+    fn translate(&self, frame: usize, map_index: usize, first: Lbn, count: u64) {
+        for step in 0..count {
+            // CAST: below 809.
+            let entry = self.entry(frame, map_index + step as usize);
+            self.translations
+                .set(Lbn(first.0.saturating_add(step)), entry);
+        }
     }
 
     fn send_run(&mut self, index: u32, run: Run, out: Out<'_>) {

@@ -2,7 +2,9 @@
 
 //! The volume, its disks, what is under way, and what was asked.
 
+mod outside;
 mod shell;
+mod tally;
 
 use super::album::Album;
 use super::checker::Checker;
@@ -15,13 +17,18 @@ use dm_spare_engine::dedup::format::superblock::Method;
 use dm_spare_engine::dedup::format::{Checkpoint, Geometry, Layout};
 use dm_spare_engine::dedup::{
     Action, Activation, Content, Event, Failure, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn,
-    Refusal, Request, RequestId, RequestKind, Settings, Status, Volume,
+    Refusal, Request, RequestId, RequestKind, Settings, Status, Translations, Volume,
 };
 use dm_spare_engine::{Block, ErrorClass, Token};
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::alloc::KBox;
+use kernel::sync::Arc;
 use std::collections::{BTreeMap, HashMap};
 
+pub use tally::Tally;
+
+/// Blocks that are found without the volume: few, so that they push each other out.
+const TRANSLATIONS: usize = 64;
 /// The name of the volume.
 pub const UUID: [u8; 16] = *b"a-volume-in-test";
 
@@ -127,47 +134,16 @@ pub(crate) enum Flight {
         operation: OperationId,
         fingerprint: Fingerprint,
     },
-}
-
-/// What happened in a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Requests answered.
-    pub answers: u64,
-    /// Blocks shared with others.
-    pub shared: u64,
-    /// Of these, with writes under way.
-    pub joined: u64,
-    /// Fingerprints that were equal without need.
-    pub collisions: u64,
-    /// Writes without a free block.
-    pub without_space: u64,
-    /// Batches committed.
-    pub batches: u64,
-    /// Checkpoints.
-    pub checkpoints: u64,
-    /// Journal blocks replayed.
-    pub replayed: u64,
-    /// Crashes.
-    pub crashes: u64,
-    /// Requests that failed because metadata is damaged.
-    pub damaged: u64,
-}
-
-impl Tally {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Self) {
-        self.answers += other.answers;
-        self.shared += other.shared;
-        self.joined += other.joined;
-        self.collisions += other.collisions;
-        self.without_space += other.without_space;
-        self.batches += other.batches;
-        self.checkpoints += other.checkpoints;
-        self.replayed += other.replayed;
-        self.crashes += other.crashes;
-        self.damaged += other.damaged;
-    }
+    /// A read that found its blocks without the volume.
+    OutsideRead {
+        number: u64,
+        began: u64,
+        lbn: Lbn,
+        pbn: Pbn,
+        blocks: u64,
+    },
+    /// What the volume waits for: all such reads have ended that had begun when it asked.
+    ReadersGone,
 }
 
 /// The world.
@@ -175,6 +151,11 @@ pub struct World {
     /// How the volume is made.
     pub shape: Shape,
     volume: Volume,
+    translations: Arc<Translations>,
+    /// The volume wants to be told when the reads up to this one that it does not know of have ended.
+    waits_for_readers: Option<u64>,
+    /// Such reads that have begun.
+    outside_reads: u64,
     /// Main and the spare.
     pub disks: [Disk; 2],
     /// What was promised.
@@ -239,10 +220,21 @@ impl World {
     ///
     /// If the settings cannot be used.
     pub fn on(shape: Shape, disks: [Disk; 2], model: Model) -> Self {
-        let volume = Volume::new(shape.settings, crc32c::crc32c, GFP_KERNEL);
+        let translations = Translations::new(TRANSLATIONS, GFP_KERNEL)
+            .and_then(|table| Arc::new(table, GFP_KERNEL))
+            .unwrap_or_else(|error| panic!("{error:?}"));
+        let volume = Volume::new(
+            shape.settings,
+            translations.clone(),
+            crc32c::crc32c,
+            GFP_KERNEL,
+        );
         Self {
             shape,
             volume: volume.unwrap_or_else(|error| panic!("{error:?}")),
+            translations,
+            waits_for_readers: None,
+            outside_reads: 0,
             disks,
             model,
             flights: Vec::new(),
@@ -446,6 +438,11 @@ impl World {
     pub fn ask(&mut self, kind: RequestKind, value: Option<Value>) {
         self.requests += 1;
         let id = self.requests;
+        if let RequestKind::Read { lbn, blocks } = kind {
+            if id % 2 == 0 && self.read_outside(lbn, blocks) {
+                return;
+            }
+        }
         let began = self.model.now();
         let mut data = Vec::new();
         match kind {

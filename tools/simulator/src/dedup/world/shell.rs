@@ -99,13 +99,20 @@ impl World {
                 at,
                 blocks,
             } => self.fill_in(request.0, at, vec![Some(Value::Zero); blocks as usize]),
+            Action::AwaitReaders => {
+                if self.waits_for_readers.replace(self.outside_reads).is_some() {
+                    self.fault("readers are waited for twice".to_owned());
+                }
+                self.look_for_readers();
+            }
             Action::Complete { request, result } => self.completed(request.0, result),
             Action::Activated(result) => {
                 self.note(|| format!("activated: {result:?}"));
                 self.activated = Some(result);
             }
             Action::Suspended { clean } => {
-                if !self.flights.is_empty() {
+                let is_io = |flight: &Flight| !matches!(flight, Flight::ReadersGone);
+                if self.flights.iter().any(is_io) {
                     self.fault("suspended with I/O under way".to_owned());
                 }
                 self.suspended = Some(clean);
@@ -131,6 +138,9 @@ impl World {
         }
         let reads = self.flights.iter().any(|flight| match flight {
             Flight::DataRead {
+                pbn: first, blocks, ..
+            }
+            | Flight::OutsideRead {
                 pbn: first, blocks, ..
             } => (first.0..first.0 + blocks).contains(&pbn.0),
             Flight::DataWrite { pbn: other, .. } | Flight::Compare { pbn: other, .. } => {
@@ -163,7 +173,7 @@ impl World {
         }
     }
 
-    fn read_block(&self, pbn: Pbn) -> Option<Value> {
+    pub(super) fn read_block(&self, pbn: Pbn) -> Option<Value> {
         let mut block = vec![0; 4096];
         self.disks[0].read(pbn.0 * 8, &mut block).ok()?;
         value(&block)
@@ -218,7 +228,7 @@ impl World {
 
     fn is_slow(&self, which: usize) -> bool {
         match &self.flights[which] {
-            Flight::DataRead { .. } => self.slow == Slow::DataReads,
+            Flight::DataRead { .. } | Flight::OutsideRead { .. } => self.slow == Slow::DataReads,
             Flight::Io { kind, .. } => match (self.slow, kind) {
                 (Slow::PageReads, IoKind::Read { .. }) => true,
                 (Slow::PageWrites, IoKind::Write { block, .. }) => {
@@ -316,6 +326,14 @@ impl World {
                     result: Ok(written.is_some() && written == self.read_block(pbn)),
                 }
             }
+            Flight::OutsideRead {
+                began,
+                lbn,
+                pbn,
+                blocks,
+                ..
+            } => return self.end_outside_read(began, lbn, pbn, blocks),
+            Flight::ReadersGone => Event::ReadersGone,
             Flight::CompareWrites { operation, equal } => Event::Compared {
                 operation,
                 result: Ok(equal),

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Reads that found their blocks without the volume, in the table of translations, and so are no requests.
+//!
+//! Which of them are under way only the shell knows. It is asked after each commit: when all that were then have ended, no
+//! block that was freed until then is read any more. One question is asked at a time; it is that of the newest commit.
+
+use super::Volume;
+use crate::engine::dedup::action::{Action, Out};
+use crate::engine::dedup::status::State;
+use crate::engine::dedup::units::Batch;
+
+/// What is known of such reads.
+#[derive(Default)]
+pub(super) struct Readers {
+    /// None of them reads a block that was freed in this batch, or an earlier one.
+    gone: Batch,
+    /// The shell is asked about this batch, and the earlier ones.
+    asked: Option<Batch>,
+}
+
+impl Readers {
+    /// Blocks that were freed in earlier batches are read by none of them.
+    pub(super) fn safe_before(&self) -> Batch {
+        if seeded!("dedup_outside_readers_ignored") {
+            return Batch(u64::MAX);
+        }
+        self.gone.next()
+    }
+}
+
+impl Volume {
+    /// Asks the shell, if something was committed since it was asked last.
+    pub(super) fn advance_readers(&mut self, out: Out<'_>) -> bool {
+        let durable = self.journal.durable();
+        let is_served = !matches!(self.state, State::Inactive | State::Activating);
+        if !is_served || self.readers.asked.is_some() || self.readers.gone >= durable {
+            return false;
+        }
+        self.readers.asked = Some(durable);
+        out(Action::AwaitReaders);
+        true
+    }
+
+    /// The shell has answered.
+    pub(super) fn readers_gone(&mut self) {
+        if let Some(batch) = self.readers.asked.take() {
+            self.readers.gone = batch;
+            self.space_may_be_free();
+        }
+    }
+}
