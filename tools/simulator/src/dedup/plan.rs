@@ -82,6 +82,7 @@ impl Plan {
         world.index_lies = random.below(5);
         world.bad_data_writes = if random.one_in(4) { 20 } else { 0 };
         world.patience = if random.one_in(2) { 200 } else { 2000 };
+        world.reads_outside = random.one_in(2);
         world.slow = match random.below(4) {
             0 => Slow::Nothing,
             1 => Slow::DataReads,

@@ -172,7 +172,9 @@ pub struct World {
     pub bad_metadata_writes: bool,
     /// Requests may fail because metadata is damaged.
     pub expects_damage: bool,
-    /// What takes much longer than all else.
+    /// A read without the volume begins before each request, of blocks that the request is about.
+    pub reads_outside: bool,
+    /// What takes much longer than all else; reads without the volume always do.
     pub slow: Slow,
     /// So many other things happen meanwhile.
     pub patience: usize,
@@ -245,6 +247,7 @@ impl World {
             bad_data_writes: 0,
             bad_metadata_writes: false,
             expects_damage: false,
+            reads_outside: false,
             slow: Slow::Nothing,
             patience: 200,
             activated: None,
@@ -309,6 +312,7 @@ impl World {
             index: self.index.clone(),
             index_lies: self.index_lies,
             bad_data_writes: self.bad_data_writes,
+            reads_outside: self.reads_outside,
             slow: self.slow,
             patience: self.patience,
             requests: self.requests,
@@ -438,10 +442,8 @@ impl World {
     pub fn ask(&mut self, kind: RequestKind, value: Option<Value>) {
         self.requests += 1;
         let id = self.requests;
-        if let RequestKind::Read { lbn, blocks } = kind {
-            if id % 2 == 0 && self.read_outside(lbn, blocks) {
-                return;
-            }
+        if self.reads_outside {
+            self.read_outside(kind);
         }
         let began = self.model.now();
         let mut data = Vec::new();

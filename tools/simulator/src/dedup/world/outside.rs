@@ -3,17 +3,28 @@
 //! Reads that find their blocks without the volume, and the volume's question whether they have ended.
 
 use super::{Flight, World};
-use dm_spare_engine::dedup::{Lbn, Pbn};
+use dm_spare_engine::dedup::{Lbn, Pbn, RequestKind};
+
+/// Most of them under way at once: more would hold back whatever is freed most of the time.
+const MOST: usize = 6;
 
 impl World {
-    /// Begins a read without the volume, if the blocks are in its table; whether they are.
-    pub(super) fn read_outside(&mut self, lbn: Lbn, blocks: u64) -> bool {
-        let Some((pbn, found)) = self.translations.run(lbn, blocks) else {
-            return false;
+    /// Begins a read without the volume of what a request is about, as far as the table knows where that is. What the
+    /// request then frees is still read, as long as this lasts.
+    pub(super) fn read_outside(&mut self, kind: RequestKind) {
+        let (lbn, blocks) = match kind {
+            RequestKind::Read { lbn, blocks } | RequestKind::Fill { lbn, blocks, .. } => {
+                (lbn, blocks)
+            }
+            RequestKind::Write { lbn, .. } => (lbn, 1),
+            RequestKind::Flush => return,
         };
-        if found < blocks {
-            return false;
-        }
+        let is_outside = |flight: &&Flight| matches!(flight, Flight::OutsideRead { .. });
+        let under_way = self.flights.iter().filter(is_outside).count();
+        let found = self.translations.run(lbn, blocks);
+        let Some((pbn, blocks)) = found.filter(|_| under_way < MOST) else {
+            return;
+        };
         self.outside_reads += 1;
         self.note(|| format!("{lbn:?} and so on, {blocks}, are read at {pbn:?}"));
         let began = self.model.now();
@@ -24,7 +35,6 @@ impl World {
             pbn,
             blocks,
         });
-        true
     }
 
     pub(super) fn end_outside_read(&mut self, began: u64, lbn: Lbn, pbn: Pbn, blocks: u64) {

@@ -228,7 +228,8 @@ impl World {
 
     fn is_slow(&self, which: usize) -> bool {
         match &self.flights[which] {
-            Flight::DataRead { .. } | Flight::OutsideRead { .. } => self.slow == Slow::DataReads,
+            Flight::OutsideRead { .. } => true,
+            Flight::DataRead { .. } => self.slow == Slow::DataReads,
             Flight::Io { kind, .. } => match (self.slow, kind) {
                 (Slow::PageReads, IoKind::Read { .. }) => true,
                 (Slow::PageWrites, IoKind::Write { block, .. }) => {
