@@ -11,6 +11,7 @@
 //! | `admit` | bios become requests, with a copy of their data | worker |
 //! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
 //! | `data` | comparisons, and writes of neighbours | worker |
+//! | `check` | reads whose data is compared with its fingerprint | worker |
 //! | `advice` | the index is asked and told | worker; process |
 //! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
 //! | `own_io` | ends of the target's own bios, and of parts of reads | any |
@@ -19,6 +20,7 @@
 
 mod admit;
 mod advice;
+mod check;
 mod construct;
 mod counters;
 mod data;
@@ -109,8 +111,8 @@ pub(crate) struct Dedup {
     commit_timer: Timer<Self>,
     bios: BioSet<OwnBio>,
     parts: PartSet<ReadPart>,
-    /// Where blocks are that reads find without the worker.
-    translations: Arc<Translations>,
+    /// Where blocks are that reads find without the worker; none if the worker has to see all of them.
+    translations: Option<Arc<Translations>>,
     /// Those reads are in it.
     epoch: IoEpoch,
     #[pin]

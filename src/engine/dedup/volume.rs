@@ -9,6 +9,7 @@
 //! | `apply` | the step in which a block of the volume becomes another one |
 //! | `change` | what that does to map and counts; also for replay |
 //! | `allocate` | taking free blocks |
+//! | `check` | reads whose data is compared with its fingerprint |
 //! | `readers` | reads that are no requests |
 //! | `pages` | having pages in memory, and their images in the journal |
 //! | `commit`, `checkpoint` | making things durable, and rest |
@@ -18,6 +19,7 @@ mod activate;
 mod allocate;
 mod apply;
 mod change;
+mod check;
 mod checkpoint;
 mod commit;
 mod fill;
@@ -65,7 +67,8 @@ pub struct Volume {
     checkpoint: CheckpointWriter,
     pool: Pool,
     operations: Operations,
-    translations: Arc<Translations>,
+    /// None if all reads come to the volume.
+    translations: Option<Arc<Translations>>,
     readers: Readers,
     loader: Loader,
     counters: Counters,
@@ -85,15 +88,15 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Makes a volume that serves nothing yet, and says in an empty table of translations where its blocks are. Allocates
-    /// everything that it will ever need; may sleep.
+    /// Makes a volume that serves nothing yet, and says in an empty table of translations where its blocks are, if there are
+    /// reads that look there. Allocates everything that it will ever need; may sleep.
     ///
     /// # Errors
     ///
     /// Settings that cannot be used, or too little memory.
     pub fn new(
         settings: Settings,
-        translations: Arc<Translations>,
+        translations: Option<Arc<Translations>>,
         checksum: Checksum,
         flags: Flags,
     ) -> Result<Self, SettingsError> {
@@ -117,7 +120,7 @@ impl Volume {
             checkpoint: CheckpointWriter::new(settings.write_buffers, new_buffer(flags)?, flags)?,
             pool: Pool::new(PageNumber(first.saturating_add(chosen))),
             operations: Operations::new(settings.operations, flags)?,
-            translations,
+            translations: translations.filter(|_| !settings.checks_reads),
             readers: Readers::default(),
             loader: Loader::new(flags)?,
             counters: Counters::default(),
@@ -148,6 +151,7 @@ impl Volume {
             Event::Compared { operation, result } => self.compared(operation.0, result),
             Event::Written { operation, result } => self.written(operation.0, result, out),
             Event::DataRead { operation, result } => self.data_read(operation.0, result),
+            Event::DataChecked { operation, result } => self.data_checked(operation.0, result),
             Event::ReadersGone => self.readers_gone(),
             Event::Commit => self.commit_wanted = true,
             Event::Suspend => {
@@ -181,7 +185,7 @@ impl Volume {
             counters: self.counters,
             memory_bytes: self.cache.memory_bytes()
                 + self.journal.memory_bytes()
-                + self.translations.memory_bytes()
+                + self.translations.as_deref().map_or(0, Translations::memory_bytes)
                 + self.checkpoint.memory_bytes(),
         }
     }

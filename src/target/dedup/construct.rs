@@ -131,19 +131,14 @@ impl Dedup {
 
         let main = Arc::new(main, GFP_KERNEL)?;
         let adviser = make_adviser(context.device_name(), &main, &settings, index_memory)?;
-        let translations = Translations::new(
-            // CAST: 32 bits fit into a `usize` on every supported machine.
-            settings.cache_pages as usize * TRANSLATIONS_PER_PAGE,
-            GFP_KERNEL,
-        )?;
-        let translations = Arc::new(translations, GFP_KERNEL)?;
+        let translations = make_translations(&settings)?;
         let volume = make_volume(settings, translations.clone())?;
         let snapshot = Snapshot::new(volume.status());
         let ends = ends(&settings);
         let inbox = Inbox::new(ends)?;
         let core = Core {
             volume,
-            shell: Shell::new(ends)?,
+            shell: Shell::new(ends, settings.checks_reads)?,
         };
         let name = Name::new(context.device_name());
         let worker = Worker::new(fmt!("dm-spare/{name}"))?;
@@ -257,6 +252,7 @@ fn settings(
         spare_blocks,
         method: Method::Fast,
         trusts_fingerprints: false,
+        checks_reads: options.check_reads,
         cache_pages: options.cache_mb.saturating_mul(PAGES_PER_MB),
         // One more for the message `commit`.
         operations: REQUESTS + 1,
@@ -305,6 +301,17 @@ fn make_adviser(
     Ok(Some(Adviser::new(mailbox, index)))
 }
 
+/// The table for reads without the worker; none if the worker has to check what is read.
+fn make_translations(settings: &Settings) -> Result<Option<Arc<Translations>>> {
+    if settings.checks_reads {
+        return Ok(None);
+    }
+    // CAST: 32 bits fit into a `usize` on every supported machine.
+    let places = settings.cache_pages as usize * TRANSLATIONS_PER_PAGE;
+    let table = Translations::new(places, GFP_KERNEL)?;
+    Ok(Some(Arc::new(table, GFP_KERNEL)?))
+}
+
 /// Ends of I/O that can wait at once: of each frame that is read, each buffer of the engine, each write, comparison and part
 /// of a read.
 fn ends(settings: &Settings) -> usize {
@@ -322,7 +329,7 @@ fn ends(settings: &Settings) -> usize {
 #[inline(never)]
 pub(super) fn make_volume(
     settings: Settings,
-    translations: Arc<Translations>,
+    translations: Option<Arc<Translations>>,
 ) -> Result<KBox<Volume>> {
     match Volume::new(settings, translations, crc32c, GFP_KERNEL) {
         Ok(volume) => Ok(KBox::new(volume, GFP_KERNEL)?),

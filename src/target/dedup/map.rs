@@ -71,20 +71,20 @@ impl Dedup {
     }
 
     fn map_read<'a>(this: ArcBorrow<'_, Self>, mut bio: MapBio<'a, Spare>) -> Mapped<'a> {
-        // Before it is looked: whatever is freed later waits for this.
-        let token = this.epoch.enter();
-        let blocks = u64::from(bio.sectors() / SECTORS);
-        let found = this
-            .translations
-            .run(Lbn(bio.sector() / SECTORS_PER_BLOCK), blocks);
-        if let Some((pbn, blocks)) = found {
-            // CAST: no more than the bio has.
-            if bio.accept_partial(blocks as u32 * SECTORS).is_ok() {
-                bio.per_bio_mut().dedup.epoch = Some(token);
-                return bio.remap(&this.main, sector(pbn.0));
+        if let Some(translations) = &this.translations {
+            // Before it is looked: whatever is freed later waits for this.
+            let token = this.epoch.enter();
+            let blocks = u64::from(bio.sectors() / SECTORS);
+            let found = translations.run(Lbn(bio.sector() / SECTORS_PER_BLOCK), blocks);
+            if let Some((pbn, blocks)) = found {
+                // CAST: no more than the bio has.
+                if bio.accept_partial(blocks as u32 * SECTORS).is_ok() {
+                    bio.per_bio_mut().dedup.epoch = Some(token);
+                    return bio.remap(&this.main, sector(pbn.0));
+                }
             }
+            Self::leave_epoch(this, token);
         }
-        Self::leave_epoch(this, token);
         let longest = READ_BLOCKS * SECTORS;
         if bio.sectors() > longest && bio.accept_partial(longest).is_err() {
             return bio.complete(Status::NOTSUPP);

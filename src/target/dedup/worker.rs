@@ -93,6 +93,7 @@ impl Dedup {
             Self::tell(this, core, Event::ReadersGone);
         }
         Self::send_writes(this, &mut core.shell);
+        Self::send_checks(this, &mut core.shell);
         is_busy || !core.shell.feedback.is_empty()
     }
 
@@ -159,6 +160,7 @@ impl Dedup {
                 buffer,
             } => Self::end_comparison(this, core, (operation, request), result, buffer),
             Finished::Written { result, run } => Self::end_writes(this, core, result, run),
+            Finished::Checked { result, run } => Self::end_checks(this, core, result, run),
             Finished::Read { operation, result } => {
                 Self::tell(this, core, Event::DataRead { operation, result });
             }

@@ -7,8 +7,9 @@
 
 use super::Volume;
 use crate::engine::dedup::action::{Action, Out};
+use crate::engine::dedup::format::Entry;
 use crate::engine::dedup::status::State;
-use crate::engine::dedup::units::Batch;
+use crate::engine::dedup::units::{Batch, Lbn};
 
 /// What is known of such reads.
 #[derive(Default)]
@@ -19,22 +20,28 @@ pub(super) struct Readers {
     asked: Option<Batch>,
 }
 
-impl Readers {
+impl Volume {
+    /// Says to such reads what a block of the volume is from now on.
+    pub(super) fn translate(&self, lbn: Lbn, entry: Entry) {
+        if let Some(translations) = &self.translations {
+            translations.set(lbn, entry);
+        }
+    }
+
     /// Blocks that were freed in earlier batches are read by none of them.
-    pub(super) fn safe_before(&self) -> Batch {
-        if seeded!("dedup_outside_readers_ignored") {
+    pub(super) fn unread_before(&self) -> Batch {
+        if self.translations.is_none() || seeded!("dedup_outside_readers_ignored") {
             return Batch(u64::MAX);
         }
-        self.gone.next()
+        self.readers.gone.next()
     }
-}
 
-impl Volume {
     /// Asks the shell, if something was committed since it was asked last.
     pub(super) fn advance_readers(&mut self, out: Out<'_>) -> bool {
         let durable = self.journal.durable();
         let is_served = !matches!(self.state, State::Inactive | State::Activating);
-        if !is_served || self.readers.asked.is_some() || self.readers.gone >= durable {
+        let is_known = self.translations.is_none() || self.readers.gone >= durable;
+        if !is_served || self.readers.asked.is_some() || is_known {
             return false;
         }
         self.readers.asked = Some(durable);

@@ -27,6 +27,8 @@ pub struct Tally {
     pub damaged: u64,
     /// Reads without the volume.
     pub outside_reads: u64,
+    /// Reads of data that had rotted, and was found out.
+    pub mismatches: u64,
 }
 
 impl Tally {
@@ -43,5 +45,6 @@ impl Tally {
         self.crashes += other.crashes;
         self.damaged += other.damaged;
         self.outside_reads += other.outside_reads;
+        self.mismatches += other.mismatches;
     }
 }
