@@ -185,7 +185,10 @@ impl Volume {
             counters: self.counters,
             memory_bytes: self.cache.memory_bytes()
                 + self.journal.memory_bytes()
-                + self.translations.as_deref().map_or(0, Translations::memory_bytes)
+                + self
+                    .translations
+                    .as_deref()
+                    .map_or(0, Translations::memory_bytes)
                 + self.checkpoint.memory_bytes(),
         }
     }

@@ -83,6 +83,8 @@ impl Dedup {
             core.shell.return_waiting();
         }
         is_busy |= Self::admit(this, core);
+        // The oldest first, so that what is written side by side is given blocks side by side.
+        core.shell.feedback.reverse();
         while let Some(event) = core.shell.feedback.pop() {
             is_busy = true;
             Self::tell(this, core, event);

@@ -95,7 +95,11 @@ pub fn data(world: &mut World, random: &mut Rng) -> Result<(), String> {
     for _ in 0..1 + random.below(3) {
         let value = stored[random.below(stored.len())];
         if world.rotten.insert(value) {
-            let others: Vec<Value> = stored.iter().filter(|one| **one != value).copied().collect();
+            let others: Vec<Value> = stored
+                .iter()
+                .filter(|one| **one != value)
+                .copied()
+                .collect();
             spoil(world, random, value, &others);
         }
     }

@@ -17,8 +17,8 @@ use crate::sector::{marked, Sector};
 use dm_spare_engine::dedup::format::superblock::Method;
 use dm_spare_engine::dedup::format::{Checkpoint, Geometry, Layout};
 use dm_spare_engine::dedup::{
-    Action, Activation, Content, Event, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn,
-    Refusal, Request, RequestId, RequestKind, Settings, Status, Translations, Volume,
+    Action, Activation, Content, Event, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn, Refusal,
+    Request, RequestId, RequestKind, Settings, Status, Translations, Volume,
 };
 use dm_spare_engine::{Block, Token};
 use kernel::alloc::flags::GFP_KERNEL;
