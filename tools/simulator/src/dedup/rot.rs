@@ -95,11 +95,9 @@ pub fn data(world: &mut World, random: &mut Rng) -> Result<(), String> {
     for _ in 0..1 + random.below(3) {
         let value = stored[random.below(stored.len())];
         if world.rotten.insert(value) {
-            let others: Vec<Value> = stored
-                .iter()
-                .filter(|one| **one != value)
-                .copied()
-                .collect();
+            // What has rotted before must not come back by this.
+            let is_sound = |one: &&Value| !world.rotten.contains(*one);
+            let others: Vec<Value> = stored.iter().filter(is_sound).copied().collect();
             spoil(world, random, value, &others);
         }
     }
