@@ -12,6 +12,7 @@
 //! | `journal` | batches of records and images, and the ring that they are written to |
 //! | `fingerprint` | the fast hash of a block |
 //! | `pool` | where blocks are free |
+//! | `translations` | where blocks are, for whoever reads without asking |
 //! | `volume` | requests, commits, checkpoints, activation |
 //! | `event`, `action` | what goes in and out |
 //! | `settings`, `refusal`, `status` | what a volume is told, why it is not taken, what it counts |
@@ -27,6 +28,7 @@ mod refusal;
 mod settings;
 mod status;
 mod token;
+mod translations;
 pub mod units;
 mod volume;
 
@@ -36,5 +38,6 @@ pub use fingerprint::{fingerprint, is_zero};
 pub use refusal::Refusal;
 pub use settings::{default_index_mebibytes, index_geometry, Settings, SettingsError};
 pub use status::{Counters, State, Status};
+pub use translations::Translations;
 pub use units::{Batch, Fingerprint, Lbn, Leg, Lsn, PageNumber, Pbn};
 pub use volume::Volume;

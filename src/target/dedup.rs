@@ -5,12 +5,13 @@
 //! | file | what happens there | context |
 //! |---|---|---|
 //! | `options`, `construct` | a table line becomes a target | process |
-//! | `map` | a bio is held for the worker; a read that main served ends | the submitter's; any |
+//! | `map` | a read goes to main, or a bio is held for the worker; a read that main served ends | the submitter's; any |
 //! | `inbox` | what waits for the worker | any |
 //! | `worker` | events reach the volume | the target's own queue |
 //! | `admit` | bios become requests, with a copy of their data | worker |
 //! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
 //! | `data` | comparisons, and writes of neighbours | worker |
+//! | `check` | reads whose data is compared with its fingerprint | worker |
 //! | `advice` | the index is asked and told | worker; process |
 //! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
 //! | `own_io` | ends of the target's own bios, and of parts of reads | any |
@@ -19,6 +20,7 @@
 
 mod admit;
 mod advice;
+mod check;
 mod construct;
 mod counters;
 mod data;
@@ -53,12 +55,16 @@ use crate::{
         PartSet, //
     },
     engine::{
-        dedup::Settings,
+        dedup::{
+            Settings,
+            Translations, //
+        },
         BLOCK_BYTES,
         SECTORS_PER_BLOCK, //
     },
     kern::{
         BioSet,
+        IoEpoch,
         IrqLock,
         Timer,
         Worker, //
@@ -105,6 +111,10 @@ pub(crate) struct Dedup {
     commit_timer: Timer<Self>,
     bios: BioSet<OwnBio>,
     parts: PartSet<ReadPart>,
+    /// Where blocks are that reads find without the worker; none if the worker has to see all of them.
+    translations: Option<Arc<Translations>>,
+    /// Those reads are in it.
+    epoch: IoEpoch,
     #[pin]
     inbox: IrqLock<Inbox>,
     #[pin]

@@ -52,6 +52,8 @@ pub struct Io {
 pub enum Failure {
     /// An I/O of data has failed; or the block is poisoned, which is an error of the medium.
     Data(ErrorClass),
+    /// The data of a block is not what was stored: its fingerprint is another one.
+    Mismatch,
     /// No block is free.
     NoSpace,
     /// Metadata that it needs cannot be read, or contradicts itself.
@@ -136,6 +138,20 @@ pub enum Action {
         /// How many.
         blocks: u64,
     },
+    /// Read a block into memory of the shell's own, and put it into a read if it has this fingerprint; ends in
+    /// [`Event::DataChecked`](super::Event::DataChecked). Neighbours may be joined.
+    ReadChecked {
+        /// Whose read.
+        operation: OperationId,
+        /// The read.
+        request: RequestId,
+        /// The block within the request.
+        at: u64,
+        /// The block on main.
+        pbn: Pbn,
+        /// What its data must have.
+        fingerprint: Fingerprint,
+    },
     /// Put zeros into a part of a read.
     ReadZeros {
         /// The read.
@@ -145,6 +161,9 @@ pub enum Action {
         /// How many.
         blocks: u64,
     },
+    /// Wait for all reads that may have found their blocks in the table of translations until now, and are under way; ends in
+    /// [`Event::ReadersGone`](super::Event::ReadersGone). There is one at a time.
+    AwaitReaders,
     /// Complete a request.
     Complete {
         /// Which.

@@ -131,6 +131,15 @@ pub enum Event {
         /// How.
         result: Result<(), ErrorClass>,
     },
+    /// A read of [`Action::ReadChecked`](super::Action::ReadChecked) has ended.
+    DataChecked {
+        /// Whose.
+        operation: OperationId,
+        /// Whether the block has the fingerprint.
+        result: Result<bool, ErrorClass>,
+    },
+    /// What [`Action::AwaitReaders`](super::Action::AwaitReaders) waits for has come.
+    ReadersGone,
     /// Commit what is open: the shell's timer ran out.
     Commit,
     /// Come to rest; answered by one [`Action::Suspended`](super::Action::Suspended). No request comes before `Resume`.

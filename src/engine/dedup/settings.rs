@@ -50,6 +50,8 @@ pub struct Settings {
     pub method: Method,
     /// Equal fingerprints are taken for equal data, without a comparison.
     pub trusts_fingerprints: bool,
+    /// Data that is read is compared with its fingerprint. No read gets by the volume then.
+    pub checks_reads: bool,
     /// Map and pool pages in memory.
     pub cache_pages: u32,
     /// Requests at once.

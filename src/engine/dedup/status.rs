@@ -34,6 +34,10 @@ pub struct Counters {
     pub without_space: u64,
     /// Pages that could not be read, each time.
     pub damaged_pages: u64,
+    /// Blocks of reads that were compared with their fingerprints.
+    pub read_checks: u64,
+    /// Of these, blocks that were not what they must be.
+    pub read_check_failures: u64,
 }
 
 /// How a volume is.

@@ -9,6 +9,8 @@
 //! | `apply` | the step in which a block of the volume becomes another one |
 //! | `change` | what that does to map and counts; also for replay |
 //! | `allocate` | taking free blocks |
+//! | `check` | reads whose data is compared with its fingerprint |
+//! | `readers` | reads that are no requests |
 //! | `pages` | having pages in memory, and their images in the journal |
 //! | `commit`, `checkpoint` | making things durable, and rest |
 //! | `activate`, `format_legs`, `replay` | into service |
@@ -17,6 +19,7 @@ mod activate;
 mod allocate;
 mod apply;
 mod change;
+mod check;
 mod checkpoint;
 mod commit;
 mod fill;
@@ -25,6 +28,7 @@ mod operation;
 mod operations;
 mod pages;
 mod read;
+mod readers;
 mod replay;
 mod write;
 
@@ -36,15 +40,20 @@ use super::pool::Pool;
 use super::settings::{Settings, SettingsError};
 use super::status::{Counters, State, Status};
 use super::token::Owner;
+use super::translations::Translations;
 use super::units::PageNumber;
 use crate::engine::block::{new_buffer, Buffer};
 use crate::engine::event::{ErrorClass, Token};
 use crate::engine::format::Checksum;
 use activate::Loader;
 use checkpoint::CheckpointWriter;
-use kernel::alloc::Flags;
+use kernel::{
+    alloc::Flags,
+    sync::Arc, //
+};
 use operation::{Stage, Wait};
 use operations::Operations;
+use readers::Readers;
 
 /// A deduplicated volume.
 pub struct Volume {
@@ -58,6 +67,9 @@ pub struct Volume {
     checkpoint: CheckpointWriter,
     pool: Pool,
     operations: Operations,
+    /// None if all reads come to the volume.
+    translations: Option<Arc<Translations>>,
+    readers: Readers,
     loader: Loader,
     counters: Counters,
     /// Grows with each redo point: tells which pages have an image behind the newest.
@@ -76,13 +88,15 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Makes a volume that serves nothing yet. Allocates everything that it will ever need; may sleep.
+    /// Makes a volume that serves nothing yet, and says in an empty table of translations where its blocks are, if there are
+    /// reads that look there. Allocates everything that it will ever need; may sleep.
     ///
     /// # Errors
     ///
     /// Settings that cannot be used, or too little memory.
     pub fn new(
         settings: Settings,
+        translations: Option<Arc<Translations>>,
         checksum: Checksum,
         flags: Flags,
     ) -> Result<Self, SettingsError> {
@@ -106,6 +120,8 @@ impl Volume {
             checkpoint: CheckpointWriter::new(settings.write_buffers, new_buffer(flags)?, flags)?,
             pool: Pool::new(PageNumber(first.saturating_add(chosen))),
             operations: Operations::new(settings.operations, flags)?,
+            translations: translations.filter(|_| !settings.checks_reads),
+            readers: Readers::default(),
             loader: Loader::new(flags)?,
             counters: Counters::default(),
             epoch: 1,
@@ -135,6 +151,8 @@ impl Volume {
             Event::Compared { operation, result } => self.compared(operation.0, result),
             Event::Written { operation, result } => self.written(operation.0, result, out),
             Event::DataRead { operation, result } => self.data_read(operation.0, result),
+            Event::DataChecked { operation, result } => self.data_checked(operation.0, result),
+            Event::ReadersGone => self.readers_gone(),
             Event::Commit => self.commit_wanted = true,
             Event::Suspend => {
                 self.suspends = self.suspends.saturating_add(1);
@@ -167,6 +185,10 @@ impl Volume {
             counters: self.counters,
             memory_bytes: self.cache.memory_bytes()
                 + self.journal.memory_bytes()
+                + self
+                    .translations
+                    .as_deref()
+                    .map_or(0, Translations::memory_bytes)
                 + self.checkpoint.memory_bytes(),
         }
     }
@@ -249,6 +271,7 @@ impl Volume {
             progress |= self.advance_suspend(out);
             progress |= self.advance_checkpoint(out);
             progress |= self.advance_commit(out);
+            progress |= self.advance_readers(out);
             if core::mem::take(&mut self.frames_came_free)
                 && core::mem::take(&mut self.some_wait_for_frame)
             {

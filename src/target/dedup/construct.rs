@@ -35,6 +35,7 @@ use crate::{
             index_geometry,
             Settings,
             SettingsError,
+            Translations,
             Volume, //
         },
         SECTORS_PER_BLOCK, //
@@ -43,6 +44,7 @@ use crate::{
         crc32c,
         new_irq_lock,
         BioSet,
+        IoEpoch,
         Plain,
         Timer,
         Worker, //
@@ -86,6 +88,8 @@ use super::{
 
 /// Pages of the cache in a MiB.
 const PAGES_PER_MB: u32 = 256;
+/// Blocks whose places are known to whoever reads, for each page of the cache: an eighth of its memory.
+const TRANSLATIONS_PER_PAGE: usize = 64;
 /// Most buffers of the journal: one batch is on its way, another one is filled.
 const JOURNAL_BUFFERS: u64 = 256;
 /// Pages that are written back at once.
@@ -127,19 +131,21 @@ impl Dedup {
 
         let main = Arc::new(main, GFP_KERNEL)?;
         let adviser = make_adviser(context.device_name(), &main, &settings, index_memory)?;
-        let volume = make_volume(settings)?;
+        let translations = make_translations(&settings)?;
+        let volume = make_volume(settings, translations.clone())?;
         let snapshot = Snapshot::new(volume.status());
         let ends = ends(&settings);
         let inbox = Inbox::new(ends)?;
         let core = Core {
             volume,
-            shell: Shell::new(ends)?,
+            shell: Shell::new(ends, settings.checks_reads)?,
         };
         let name = Name::new(context.device_name());
         let worker = Worker::new(fmt!("dm-spare/{name}"))?;
         let commit_timer = Timer::new(&worker)?;
         let bios = BioSet::new(OWN_BIOS)?;
         let parts = PartSet::new(PART_BIOS)?;
+        let epoch = IoEpoch::new()?;
         let events = context.events();
 
         let target = Arc::pin_init(
@@ -152,6 +158,8 @@ impl Dedup {
                 commit_timer,
                 bios,
                 parts,
+                translations,
+                epoch,
                 inbox <- new_irq_lock!(inbox, "dm_spare::dedup_inbox"),
                 core <- new_mutex!(core, "dm_spare::dedup_core"),
                 answers <- Answers::new(),
@@ -244,6 +252,7 @@ fn settings(
         spare_blocks,
         method: Method::Fast,
         trusts_fingerprints: false,
+        checks_reads: options.check_reads,
         cache_pages: options.cache_mb.saturating_mul(PAGES_PER_MB),
         // One more for the message `commit`.
         operations: REQUESTS + 1,
@@ -292,6 +301,17 @@ fn make_adviser(
     Ok(Some(Adviser::new(mailbox, index)))
 }
 
+/// The table for reads without the worker; none if the worker has to check what is read.
+fn make_translations(settings: &Settings) -> Result<Option<Arc<Translations>>> {
+    if settings.checks_reads {
+        return Ok(None);
+    }
+    // CAST: 32 bits fit into a `usize` on every supported machine.
+    let places = settings.cache_pages as usize * TRANSLATIONS_PER_PAGE;
+    let table = Translations::new(places, GFP_KERNEL)?;
+    Ok(Some(Arc::new(table, GFP_KERNEL)?))
+}
+
 /// Ends of I/O that can wait at once: of each frame that is read, each buffer of the engine, each write, comparison and part
 /// of a read.
 fn ends(settings: &Settings) -> usize {
@@ -307,8 +327,11 @@ fn ends(settings: &Settings) -> usize {
 ///
 /// Sizes that do not go together, or too little memory.
 #[inline(never)]
-pub(super) fn make_volume(settings: Settings) -> Result<KBox<Volume>> {
-    match Volume::new(settings, crc32c, GFP_KERNEL) {
+pub(super) fn make_volume(
+    settings: Settings,
+    translations: Option<Arc<Translations>>,
+) -> Result<KBox<Volume>> {
+    match Volume::new(settings, translations, crc32c, GFP_KERNEL) {
         Ok(volume) => Ok(KBox::new(volume, GFP_KERNEL)?),
         Err(SettingsError::Memory) => Err(ENOMEM),
         Err(SettingsError::Geometry | SettingsError::Range) => Err(EINVAL),

@@ -117,7 +117,7 @@ impl Dedup {
             this.bios.write(
                 this.leg(Leg::Main),
                 sector(first.0),
-                Memory::Run(run),
+                Memory::Writes(run),
                 0..sectors,
                 false,
                 context,
@@ -138,30 +138,23 @@ impl Dedup {
         this: ArcBorrow<'_, Self>,
         core: &mut Core,
         result: Result<(), ErrorClass>,
-        run: Option<Run>,
+        run: Option<Run<PendingWrite>>,
     ) {
         let Some(mut run) = run else {
             return;
         };
         let again = result.is_err() && run.len() > 1;
-        while let Some(piece) = run.pop() {
-            let Piece {
-                operation,
-                request,
-                pbn,
-                buffer,
-            } = piece;
-            core.shell.take_back(request, buffer);
+        while let Some(Piece { task, buffer }) = run.pop() {
+            core.shell.take_back(task.request, buffer);
             if again {
                 // There is room for one of each request.
                 let _ = core.shell.writes.push_within_capacity(PendingWrite {
-                    operation,
-                    request,
-                    pbn,
                     is_alone: true,
+                    ..task
                 });
                 continue;
             }
+            let operation = task.operation;
             Self::tell(this, core, Event::Written { operation, result });
         }
         let _ = core.shell.runs.push_within_capacity(run);
@@ -170,7 +163,7 @@ impl Dedup {
 
 impl Shell {
     /// Moves the data of neighbours into a run: the first block, and how many writes were looked at.
-    fn fill_run(&mut self, from: usize, run: &mut Run) -> (Pbn, usize) {
+    fn fill_run(&mut self, from: usize, run: &mut Run<PendingWrite>) -> (Pbn, usize) {
         let mut first = Pbn(0);
         let mut taken = 0;
         let mut was_alone = false;
@@ -198,9 +191,7 @@ impl Shell {
             });
             match buffer {
                 Some(buffer) => run.push(Piece {
-                    operation,
-                    request,
-                    pbn,
+                    task: write,
                     buffer,
                 }),
                 // A write that the shell does not know.

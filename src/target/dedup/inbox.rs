@@ -31,7 +31,11 @@ use crate::{
 
 use crate::target::Spare;
 
-use super::run::Run;
+use super::{
+    check::Check,
+    run::Run,
+    shell::PendingWrite, //
+};
 
 /// The end of an I/O.
 pub(super) enum Finished {
@@ -51,7 +55,12 @@ pub(super) enum Finished {
     /// Neighbours were written.
     Written {
         result: Result<(), ErrorClass>,
-        run: Option<Run>,
+        run: Option<Run<PendingWrite>>,
+    },
+    /// Neighbours that are to be checked were read.
+    Checked {
+        result: Result<(), ErrorClass>,
+        run: Option<Run<Check>>,
     },
     /// Data of a read has come.
     Read {

@@ -150,7 +150,7 @@ impl Dedup {
             Phase::Inactive | Phase::Refused => {
                 if phase == Phase::Refused {
                     // A volume that was refused stays so; what lies on the devices may be another now.
-                    let fresh = make_volume(self.settings)?;
+                    let fresh = make_volume(self.settings, self.translations.clone())?;
                     self.core.lock().volume = fresh;
                 }
                 let mut uuid = [0; 16];
@@ -301,7 +301,9 @@ impl Dedup {
         this.worker.drain();
         let mut core = this.core.lock();
         let shell = &mut core.shell;
-        this.inbox.lock().collect(&mut shell.waiting, &mut shell.tray);
+        this.inbox
+            .lock()
+            .collect(&mut shell.waiting, &mut shell.tray);
         loop {
             let left = shell.waiting.pop();
             let Some(bio) = left.or_else(|| shell.requests.remove_any_bio()) else {

@@ -204,9 +204,13 @@ impl Dedup {
             ("stale_advice", engine.stale_advice),
             ("without_space", engine.without_space),
             ("damaged_pages", engine.damaged_pages),
+            ("read_checks", engine.read_checks),
+            ("read_check_failures", engine.read_check_failures),
             (
                 "memory_bytes",
-                status.memory_bytes.saturating_add(Shell::memory_bytes()),
+                status
+                    .memory_bytes
+                    .saturating_add(Shell::memory_bytes(self.options.check_reads)),
             ),
         ] {
             show(name, value);

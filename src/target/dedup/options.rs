@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) low_water: u64,
     /// Memory of the index in MiB, 0 for none; none if it follows from the size of main.
     pub(crate) index_memory: Option<u32>,
+    /// Data that is read is compared with its fingerprint.
+    pub(crate) check_reads: bool,
 }
 
 impl Options {
@@ -47,6 +49,7 @@ impl Options {
         commit_ms: 1000,
         low_water: 0,
         index_memory: None,
+        check_reads: false,
     };
 
     /// Reads the option words of a table line.
@@ -87,6 +90,7 @@ impl Options {
                     options.index_memory = Some(small((0, INDEX_MB_MAX))?);
                 }
                 "low_water" => options.low_water = large((0, LOW_WATER_MAX))?,
+                "check_reads" => options.check_reads = switch(name, value)?,
                 _ if value != "on" => return Err(OptionError::MustVerify { value }),
                 _ => {}
             }
@@ -95,13 +99,14 @@ impl Options {
     }
 }
 
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
     "cache_mb",
     "journal_mb",
     "commit_ms",
     "low_water",
     "index_memory",
     "verify",
+    "check_reads",
 ];
 
 /// Why an option word was refused.
@@ -128,7 +133,14 @@ pub(crate) enum OptionError<'a> {
         /// Smallest and largest value allowed.
         range: (u64, u64),
     },
-    /// Data is always compared.
+    /// A switch that is neither on nor off.
+    NotASwitch {
+        /// The option.
+        name: &'a str,
+        /// Its value as written.
+        value: &'a str,
+    },
+    /// Data is always compared before it is shared.
     MustVerify {
         /// The value as written.
         value: &'a str,
@@ -145,7 +157,7 @@ impl fmt::Display for OptionError<'_> {
         match self {
             Self::Unknown { name } => write!(
                 f,
-                "option `{name}` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water, index_memory or verify"
+                "option `{name}` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water, index_memory, verify or check_reads"
             ),
             Self::NoValue { name } => {
                 write!(f, "option `{name}` has no value: write a value behind it, or count the words again")
@@ -153,6 +165,9 @@ impl fmt::Display for OptionError<'_> {
             Self::ModeAgain => f.write_str("option `mode` is given twice: begin the options with `mode dedup`"),
             Self::BadNumber { name, value, range: (low, high) } => {
                 write!(f, "option `{name}` has the value `{value}`: give a number from {low} to {high}")
+            }
+            Self::NotASwitch { name, value } => {
+                write!(f, "option `{name}` has the value `{value}`: write `on` or `off`")
             }
             Self::MustVerify { value } => write!(
                 f,
@@ -170,5 +185,13 @@ fn number<'a>(name: &'a str, value: &'a str, range: (u64, u64)) -> Result<u64, O
             Ok(number)
         }
         _ => Err(OptionError::BadNumber { name, value, range }),
+    }
+}
+
+fn switch<'a>(name: &'a str, value: &'a str) -> Result<bool, OptionError<'a>> {
+    match value {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(OptionError::NotASwitch { name, value }),
     }
 }

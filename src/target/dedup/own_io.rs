@@ -29,8 +29,10 @@ use crate::{
 };
 
 use super::{
+    check::Check,
     inbox::Finished,
     run::Run,
+    shell::PendingWrite,
     Dedup, //
 };
 
@@ -43,14 +45,18 @@ pub(super) enum Purpose {
     Compare(OperationId, RequestId),
     /// Of the writes in the run that it carries.
     Write,
+    /// Of the blocks to be checked in the run that it carries.
+    Check,
 }
 
 /// The memory of an own bio.
 pub(super) enum Memory {
     /// One block.
     Block(Buffer),
-    /// Neighbours.
-    Run(Run),
+    /// Neighbours that are written.
+    Writes(Run<PendingWrite>),
+    /// Neighbours that are read to be checked.
+    Checks(Run<Check>),
 }
 
 /// The context of an own bio.
@@ -64,19 +70,25 @@ impl OwnIo for OwnBio {
     type Buffer = Memory;
 
     fn pieces(buffer: &mut Memory) -> impl Iterator<Item = &mut [u8]> {
-        let (block, run) = match buffer {
-            Memory::Block(block) => (Some(block.0.as_mut_slice()), None),
-            Memory::Run(run) => (None, Some(run.pieces())),
+        let (block, writes, checks) = match buffer {
+            Memory::Block(block) => (Some(block.0.as_mut_slice()), None, None),
+            Memory::Writes(run) => (None, Some(run.pieces()), None),
+            Memory::Checks(run) => (None, None, Some(run.pieces())),
         };
-        block.into_iter().chain(run.into_iter().flatten())
+        let runs = writes.into_iter().flatten();
+        block
+            .into_iter()
+            .chain(runs)
+            .chain(checks.into_iter().flatten())
     }
 
     fn completed(self, status: Status, buffer: Option<Memory>) {
         let result = self.target.class_of(status, self.leg);
-        let (block, run) = match buffer {
-            Some(Memory::Block(block)) => (Some(block), None),
-            Some(Memory::Run(run)) => (None, Some(run)),
-            None => (None, None),
+        let (block, writes, checks) = match buffer {
+            Some(Memory::Block(block)) => (Some(block), None, None),
+            Some(Memory::Writes(run)) => (None, Some(run), None),
+            Some(Memory::Checks(run)) => (None, None, Some(run)),
+            None => (None, None, None),
         };
         let finished = match self.purpose {
             Purpose::Metadata(token) => Finished::Metadata {
@@ -90,7 +102,14 @@ impl OwnIo for OwnBio {
                 result,
                 buffer: block,
             },
-            Purpose::Write => Finished::Written { result, run },
+            Purpose::Write => Finished::Written {
+                result,
+                run: writes,
+            },
+            Purpose::Check => Finished::Checked {
+                result,
+                run: checks,
+            },
         };
         Dedup::finish(self.target.as_arc_borrow(), finished);
     }

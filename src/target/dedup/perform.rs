@@ -32,6 +32,7 @@ use crate::{
 };
 
 use super::{
+    check::Check,
     own_io::{
         Memory,
         OwnBio,
@@ -105,11 +106,29 @@ impl Dedup {
                 pbn,
                 blocks,
             } => Self::read_data(this, shell, (operation, request), at, pbn, blocks),
+            Action::ReadChecked {
+                operation,
+                request,
+                at,
+                pbn,
+                fingerprint,
+            } => shell.checks.add(Check {
+                operation,
+                request,
+                at,
+                pbn,
+                fingerprint,
+                is_alone: false,
+            }),
             Action::ReadZeros {
                 request,
                 at,
                 blocks,
             } => shell.read_zeros(request, at, blocks),
+            Action::AwaitReaders => {
+                // There is one at a time, and room for it.
+                let _ = shell.grace_periods.ask(0);
+            }
             Action::Complete { request, result } => this.complete(shell, request, result),
             Action::Activated(result) => this.note_activated(shell, result),
             Action::Suspended { clean } => this.answers.suspended(clean),
@@ -261,6 +280,10 @@ fn status_of(failure: Failure) -> Status {
     match failure {
         Failure::Data(ErrorClass::Other(raw)) => Status::from_raw(raw),
         Failure::NoSpace => Status::NOSPC,
-        Failure::Data(_) | Failure::Damaged | Failure::ReadOnly | Failure::Invalid => Status::IOERR,
+        Failure::Data(_)
+        | Failure::Mismatch
+        | Failure::Damaged
+        | Failure::ReadOnly
+        | Failure::Invalid => Status::IOERR,
     }
 }

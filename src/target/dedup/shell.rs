@@ -21,11 +21,13 @@ use crate::{
         Buffer,
         BLOCK_BYTES, //
     },
+    kern::GracePeriods,
     target::Spare,
 };
 
 use super::{
     advice::Questions,
+    check::Checks,
     inbox::Finished,
     requests::Requests,
     run::Run, //
@@ -74,10 +76,13 @@ pub(super) struct Shell {
     pub(super) comparing: KVec<Buffer>,
     /// Comparisons for which there was no buffer, the oldest first.
     pub(super) compares: KVVec<Comparison>,
-    pub(super) runs: KVec<Run>,
+    pub(super) runs: KVec<Run<PendingWrite>>,
+    pub(super) checks: Checks,
     /// Writes that are begun when the engine has nothing more to say; in this order.
     pub(super) writes: KVVec<PendingWrite>,
     pub(super) questions: Questions,
+    /// Of the reads that the volume does not know of.
+    pub(super) grace_periods: GracePeriods,
     /// Answers to actions that were known at once: the volume must not be called while it asks.
     pub(super) feedback: KVVec<Event>,
     /// Exchanged for the ends of I/O in the inbox.
@@ -92,7 +97,7 @@ pub(super) struct Shell {
 impl Shell {
     /// Everything that is ever needed, made in a function of its own for the stack's sake, with room for `ends` ends of I/O.
     #[inline(never)]
-    pub(super) fn new(ends: usize) -> Result<Self> {
+    pub(super) fn new(ends: usize, checks_reads: bool) -> Result<Self> {
         // CAST: 32 bits fit into a `usize` on every supported machine.
         let length = REQUESTS as usize;
         let mut free = KVVec::with_capacity(length, GFP_KERNEL)?;
@@ -115,8 +120,10 @@ impl Shell {
             comparing,
             compares: KVVec::with_capacity(length, GFP_KERNEL)?,
             runs,
+            checks: Checks::new(checks_reads)?,
             writes: KVVec::with_capacity(length, GFP_KERNEL)?,
             questions: Questions::new()?,
+            grace_periods: GracePeriods::new(1)?,
             feedback: KVVec::with_capacity(2 * length, GFP_KERNEL)?,
             tray: KVVec::with_capacity(ends, GFP_KERNEL)?,
             secret: [0; 16],
@@ -126,8 +133,8 @@ impl Shell {
     }
 
     /// Bytes of the buffers.
-    pub(super) fn memory_bytes() -> u64 {
-        u64::from(REQUESTS + COMPARISONS) * BLOCK_BYTES as u64
+    pub(super) fn memory_bytes(checks_reads: bool) -> u64 {
+        u64::from(REQUESTS + COMPARISONS) * BLOCK_BYTES as u64 + Checks::memory_bytes(checks_reads)
     }
 
     /// Notes an answer for the volume. There is room for one of each kind for each request.

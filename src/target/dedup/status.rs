@@ -132,16 +132,18 @@ impl Dedup {
             "none"
         };
         out.put(fmt!(
-            " main={} spare={} read_only={} index={}",
+            " main={} spare={} read_only={} index={} read_checks={} read_check_failures={}",
             leg(self.counters.main_errors.get()),
             leg(self.counters.spare_errors.get()),
             reason,
-            self.index_word()
+            self.index_word(),
+            status.counters.read_checks,
+            status.counters.read_check_failures
         ));
     }
 
     fn write_table(&self, out: &mut StatusWriter<'_>) {
-        let words = 12 + 2 * u8::from(self.options.journal_mb.is_some());
+        let words = 14 + 2 * u8::from(self.options.journal_mb.is_some());
         out.put(fmt!(
             "{} {} {} mode dedup cache_mb {}",
             self.main.name(),
@@ -153,10 +155,11 @@ impl Dedup {
             out.put(fmt!(" journal_mb {journal}"));
         }
         out.put(fmt!(
-            " commit_ms {} low_water {} index_memory {} verify on",
+            " commit_ms {} low_water {} index_memory {} verify on check_reads {}",
             self.options.commit_ms,
             self.options.low_water,
-            self.index_memory
+            self.index_memory,
+            if self.options.check_reads { "on" } else { "off" }
         ));
     }
 }

@@ -83,12 +83,19 @@ impl Dedup {
             core.shell.return_waiting();
         }
         is_busy |= Self::admit(this, core);
+        // The oldest first, so that what is written side by side is given blocks side by side.
+        core.shell.feedback.reverse();
         while let Some(event) = core.shell.feedback.pop() {
             is_busy = true;
             Self::tell(this, core, event);
         }
         is_busy |= Self::consult(this, core);
+        if core.shell.grace_periods.poll(&this.epoch).is_some() {
+            is_busy = true;
+            Self::tell(this, core, Event::ReadersGone);
+        }
         Self::send_writes(this, &mut core.shell);
+        Self::send_checks(this, &mut core.shell);
         is_busy || !core.shell.feedback.is_empty()
     }
 
@@ -155,6 +162,7 @@ impl Dedup {
                 buffer,
             } => Self::end_comparison(this, core, (operation, request), result, buffer),
             Finished::Written { result, run } => Self::end_writes(this, core, result, run),
+            Finished::Checked { result, run } => Self::end_checks(this, core, result, run),
             Finished::Read { operation, result } => {
                 Self::tell(this, core, Event::DataRead { operation, result });
             }

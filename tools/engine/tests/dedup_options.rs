@@ -17,8 +17,9 @@ fn parse(line: &str) -> Result<Options, OptionError<'_>> {
 fn every_option_is_read() {
     assert_eq!(parse("mode dedup"), Ok(Options::DEFAULT));
     assert_eq!(parse("mode dedup verify on"), Ok(Options::DEFAULT));
+    assert_eq!(parse("mode dedup check_reads off"), Ok(Options::DEFAULT));
     let options = parse(
-        "mode dedup cache_mb 8 journal_mb 4096 commit_ms 1 low_water 68719476736 index_memory 0",
+        "mode dedup cache_mb 8 journal_mb 4096 commit_ms 1 low_water 68719476736 index_memory 0 check_reads on",
     );
     let expected = Options {
         cache_mb: 8,
@@ -26,6 +27,7 @@ fn every_option_is_read() {
         commit_ms: 1,
         low_water: 1 << 36,
         index_memory: Some(0),
+        check_reads: true,
     };
     assert_eq!(options, Ok(expected));
 }
@@ -42,7 +44,8 @@ fn each_refusal_names_the_word_and_the_remedy() {
         ("mode dedup low_water -1", "option `low_water` has the value `-1`: give a number from 0 to 68719476736"),
         ("mode dedup low_water 1 low_water 1", "option `low_water` is given twice: give it once"),
         ("mode dedup verify off", "option `verify` has the value `off`: write `on`, since the fast fingerprint alone proves nothing"),
-        ("mode dedup read_only on", "option `read_only` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water, index_memory or verify"),
+        ("mode dedup check_reads yes", "option `check_reads` has the value `yes`: write `on` or `off`"),
+        ("mode dedup read_only on", "option `read_only` is unknown in dedup mode: use cache_mb, journal_mb, commit_ms, low_water, index_memory, verify or check_reads"),
     ] {
         let error = parse(line).expect_err(line);
         assert_eq!(error.to_string(), sentence, "for `{line}`");

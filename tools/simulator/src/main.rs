@@ -190,7 +190,7 @@ fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
     };
     let (count, sum) = seeds(options, seconds).run(one, dedup::world::Tally::add)?;
     println!(
-        "dedup: {count} seeds from {}, {} answers, {} shared, {} joined, {} batches, {} checkpoints, {} blocks replayed, {} crashes, {:.1} s",
+        "dedup: {count} seeds from {}, {} answers, {} shared, {} joined, {} batches, {} checkpoints, {} blocks replayed, {} reads outside, {} of rot, {} crashes, {:.1} s",
         options.first_seed,
         sum.answers,
         sum.shared,
@@ -198,6 +198,8 @@ fn dedup_part(options: &Options, seconds: u64) -> Result<(), String> {
         sum.batches,
         sum.checkpoints,
         sum.replayed,
+        sum.outside_reads,
+        sum.mismatches,
         sum.crashes,
         begin.elapsed().as_secs_f64()
     );

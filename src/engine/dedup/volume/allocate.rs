@@ -81,6 +81,7 @@ impl Volume {
         if freed >= self.pool.safe_before {
             // Whoever begins to read later belongs to a later batch than the durable ones.
             let next = self.journal.durable().next();
+            let next = next.min(self.unread_before());
             let oldest = self.operations.oldest_reader();
             self.pool.safe_before = oldest.map_or(next, |oldest| oldest.min(next));
             if freed >= self.pool.safe_before {

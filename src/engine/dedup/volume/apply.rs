@@ -100,6 +100,7 @@ impl Volume {
         }
         self.prepare_change(map, before, after);
         self.change(map, before, after);
+        self.translate(lbn, wished);
         self.append(&match after {
             After::Nothing(entry) => Record::Range {
                 lbn,
@@ -126,7 +127,7 @@ impl Volume {
     }
 
     /// Holds the pool page of a block.
-    fn hold_block(
+    pub(super) fn hold_block(
         &mut self,
         index: u32,
         pin: Pin,

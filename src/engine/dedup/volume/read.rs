@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Reads: runs of neighbours go down as one.
+//! Reads: runs of neighbours go down as one, unless each block is to be checked.
 
+use super::change::Spot;
+use super::check::Halt;
 use super::operation::{Pin, Stage, Wait};
 use super::pages::Got;
 use super::Volume;
@@ -14,11 +16,11 @@ use crate::engine::event::ErrorClass;
 
 /// Neighbours that are read in the same way.
 #[derive(Clone, Copy)]
-struct Run {
-    at: u64,
-    blocks: u64,
+pub(super) struct Run {
+    pub(super) at: u64,
+    pub(super) blocks: u64,
     /// The first data block; none for zeros.
-    pbn: Option<Pbn>,
+    pub(super) pbn: Option<Pbn>,
 }
 
 impl Run {
@@ -63,7 +65,24 @@ impl Volume {
                 continue;
             }
             match self.hold(index, Pin::Map, page, out) {
+                Got::Frame(frame) if self.checks_reads() => {
+                    let map = Spot {
+                        frame,
+                        index: map_index,
+                    };
+                    let (sent, result) = self.check_entries(index, map, at, count, out);
+                    at += sent;
+                    match result {
+                        Ok(()) => {}
+                        Err(Halt::Wait(wait)) => {
+                            self.set_progress(index, at);
+                            return self.set_wait(index, wait);
+                        }
+                        Err(Halt::Failed(why)) => failure = Some(why),
+                    }
+                }
                 Got::Frame(frame) => {
+                    self.translate_page(frame, map_index, lbn, count);
                     failure = self.read_entries(index, frame, map_index, at, count, out);
                     at += count;
                 }
@@ -75,7 +94,7 @@ impl Volume {
             }
         }
         self.set_progress(index, blocks);
-        self.let_go(index, Pin::Map);
+        self.let_all_go(index);
         let Some(operation) = self.operations.get_mut(index) else {
             return;
         };
@@ -131,7 +150,16 @@ impl Volume {
         None
     }
 
-    fn send_run(&mut self, index: u32, run: Run, out: Out<'_>) {
+    /// Whoever reads these blocks next need not ask.
+    fn translate_page(&self, frame: usize, map_index: usize, first: Lbn, count: u64) {
+        for step in 0..count {
+            // CAST: below 809.
+            let entry = self.entry(frame, map_index + step as usize);
+            self.translate(Lbn(first.0.saturating_add(step)), entry);
+        }
+    }
+
+    pub(super) fn send_run(&mut self, index: u32, run: Run, out: Out<'_>) {
         let Some(operation) = self.operations.get_mut(index) else {
             return;
         };
@@ -160,6 +188,11 @@ impl Volume {
 
     /// Data of a read has come, or not.
     pub(super) fn data_read(&mut self, index: u32, result: Result<(), ErrorClass>) {
+        self.part_read(index, result.map_err(Failure::Data));
+    }
+
+    /// A part of a read has come to its end.
+    pub(super) fn part_read(&mut self, index: u32, result: Result<(), Failure>) {
         let Some(operation) = self.operations.get_mut(index) else {
             return;
         };
@@ -167,8 +200,8 @@ impl Volume {
             return;
         }
         operation.in_flight -= 1;
-        if let Err(class) = result {
-            operation.failure.get_or_insert(Failure::Data(class));
+        if let Err(failure) = result {
+            operation.failure.get_or_insert(failure);
         }
         // It is looked at when all has been sent and nothing is under way; until then it may wait for a page.
         if operation.in_flight == 0 && operation.wait == Wait::Event {

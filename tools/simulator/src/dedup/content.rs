@@ -61,4 +61,15 @@ impl Hashing {
         bytes[8..].copy_from_slice(&half);
         Fingerprint(bytes)
     }
+
+    /// The fingerprint of any block; none of one that has no content's, if there are only so many.
+    pub fn fingerprint_of(&self, block: &Block) -> Option<Fingerprint> {
+        if self.weak == 0 {
+            return Some(fingerprint(SECRET, block));
+        }
+        match value(&block.0)? {
+            Value::Data(number) => Some(self.fingerprint(number)),
+            Value::Zero | Value::Poisoned => None,
+        }
+    }
 }

@@ -93,6 +93,7 @@ pub fn run(length: usize, taken: &AtomicUsize) -> Result<Tally, String> {
 fn one(sequence: &[Operation], tally: &mut Tally) -> Result<(), String> {
     let mut random = Rng::new(sequence.len() as u64);
     let mut world = World::new(Shape::small(70, 2, 2, 3));
+    world.reads_outside = true;
     world.activate_and_check(&mut random)?;
     for operation in sequence {
         for event in events(*operation, &world) {

@@ -73,6 +73,7 @@ impl Plan {
         let mut shape = Shape::small(data_blocks, map_pages, operations, weak);
         let settings = &mut shape.settings;
         settings.trusts_fingerprints = weak == 0 && random.one_in(3);
+        settings.checks_reads = random.one_in(3);
         settings.first_pool_page = random.below(4) as u32;
         settings.journal_buffers = 16 + random.below(17) as u32;
         settings.write_buffers = 1 + random.below(4) as u32;
@@ -82,6 +83,7 @@ impl Plan {
         world.index_lies = random.below(5);
         world.bad_data_writes = if random.one_in(4) { 20 } else { 0 };
         world.patience = if random.one_in(2) { 200 } else { 2000 };
+        world.reads_outside = random.one_in(2);
         world.slow = match random.below(4) {
             0 => Slow::Nothing,
             1 => Slow::DataReads,
@@ -260,6 +262,12 @@ impl Plan {
             let lbn = Lbn(lbn);
             self.world.ask(RequestKind::Read { lbn, blocks: 1 }, None);
             self.world.run(&mut self.random)?;
+        }
+        // With weak fingerprints another content may pass.
+        let finds_rot =
+            self.world.shape.settings.checks_reads && self.world.shape.hashing.weak == 0;
+        if finds_rot {
+            rot::data(&mut self.world, &mut self.random)?;
         }
         Ok(self.world.tally_now())
     }

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Blocks without which a volume must not be brought into service rot after a crash.
+//! Blocks without which a volume must not be brought into service rot after a crash; and data rots of a volume that checks
+//! what is read.
 
+use super::checker::Content;
+use super::content::{bytes, Value};
 use super::world::{World, UUID};
 use crate::rng::Rng;
+use crate::sector::Sector;
 use dm_spare_engine::dedup::format::journal_block::first_of_batch;
 use dm_spare_engine::dedup::format::Layout;
-use dm_spare_engine::dedup::{Leg, Lsn, Refusal};
-use dm_spare_engine::Block;
+use dm_spare_engine::dedup::{Lbn, Leg, Lsn, Pbn, Refusal, RequestKind};
+use dm_spare_engine::{Block, SECTOR_BYTES};
+use std::collections::BTreeSet;
 
 /// A volume whose newest checkpoint is damaged on both legs is refused; on one it is not, and stays so.
 ///
@@ -68,6 +73,107 @@ pub fn journal(world: &World, random: &mut Rng) -> Result<(), String> {
     match refusal(&mut rotten, random)? {
         Some(Refusal::Journal(block)) if block == address => Ok(()),
         other => Err(format!("without {lsn:?}: {other:?}")),
+    }
+}
+
+/// Some contents rot wherever they lie: who reads one gets an error, and nobody gets anything but what was written. What is
+/// written over it is there.
+///
+/// # Errors
+///
+/// What happens instead.
+pub fn data(world: &mut World, random: &mut Rng) -> Result<(), String> {
+    let content = world.content()?;
+    let stored: Vec<Value> = content
+        .values()
+        .filter(|value| matches!(value, Value::Data(_)))
+        .copied()
+        .collect();
+    if stored.is_empty() {
+        return Ok(());
+    }
+    for _ in 0..1 + random.below(3) {
+        let value = stored[random.below(stored.len())];
+        if world.rotten.insert(value) {
+            // What has rotted before must not come back by this.
+            let is_sound = |one: &&Value| !world.rotten.contains(*one);
+            let others: Vec<Value> = stored.iter().filter(is_sound).copied().collect();
+            spoil(world, random, value, &others);
+        }
+    }
+    let rotten: Vec<u64> = lost(&content, &world.rotten);
+    for lbn in content.keys() {
+        let before = world.tally.mismatches;
+        read(world, random, *lbn, 1)?;
+        let found = world.tally.mismatches > before;
+        if found != rotten.contains(lbn) {
+            return Err(format!("block {lbn}: rot was found: {found}"));
+        }
+    }
+    for _ in 0..10 {
+        let blocks = world.shape.settings.geometry.logical_blocks;
+        let first = random.below(blocks as usize) as u64;
+        read(world, random, first, (blocks - first).min(100))?;
+    }
+    for lbn in rotten {
+        let stored = world.status().counters.stored;
+        world.write(lbn, Value::Data(1_000_000 + lbn), false);
+        world.run(random)?;
+        if world.status().counters.stored == stored {
+            // No block was free, or it could not be written.
+            continue;
+        }
+        let before = world.tally.mismatches;
+        read(world, random, lbn, 1)?;
+        if world.tally.mismatches > before {
+            return Err(format!("block {lbn} is still rotten"));
+        }
+    }
+    Ok(())
+}
+
+/// The blocks of the volume that hold one of these.
+fn lost(content: &Content, rotten: &BTreeSet<Value>) -> Vec<u64> {
+    let is_lost = |(lbn, value): (&u64, &Value)| rotten.contains(value).then_some(*lbn);
+    content.iter().filter_map(is_lost).collect()
+}
+
+fn read(world: &mut World, random: &mut Rng, lbn: u64, blocks: u64) -> Result<(), String> {
+    let lbn = Lbn(lbn);
+    world.ask(RequestKind::Read { lbn, blocks }, None);
+    world.run(random)
+}
+
+/// Spoils every block of main with this content: a bit of it has changed, a write of something else came to the wrong place
+/// or only to a part of it, or it reads as zeros.
+fn spoil(world: &mut World, random: &mut Rng, value: Value, others: &[Value]) {
+    let layout = world.shape.layout();
+    for pbn in layout.data_start..layout.data_start + layout.data_blocks {
+        if world.read_block(Pbn(pbn)) != Some(value) {
+            continue;
+        }
+        let first = pbn * 8;
+        let other = match others {
+            [] => Value::Zero,
+            others => others[random.below(others.len())],
+        };
+        let (put, sectors) = match random.below(4) {
+            0 => {
+                world.disks[0].flip(first + random.below(8) as u64, random.below(SECTOR_BYTES));
+                continue;
+            }
+            1 => (other, 8),
+            2 => (other, 1 + random.below(7) as u64),
+            _ => (Value::Zero, 8),
+        };
+        let block = bytes(put);
+        world.disks[0].damage(first..first + sectors, |at| {
+            let mut sector = [0; SECTOR_BYTES];
+            // CAST: below 8.
+            let start = (at - first) as usize * SECTOR_BYTES;
+            sector.copy_from_slice(&block[start..start + SECTOR_BYTES]);
+            Sector::new(sector)
+        });
     }
 }
 

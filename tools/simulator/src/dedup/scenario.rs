@@ -18,8 +18,13 @@ const OTHER_PAGES: u64 = 30;
 /// What went wrong, in which.
 pub fn run_all() -> Result<(), String> {
     type Scenario = fn() -> Result<(), String>;
-    let all: [(&str, Scenario); 2] = [
+    let all: [(&str, Scenario); 4] = [
         ("a read outlives its pool page", read_outlives_pool_page),
+        ("a read without the volume is slow", outside_read_is_slow),
+        (
+            "a read without the volume outlives its pool page",
+            outside_read_outlives_pool_page,
+        ),
         ("a write waits to share what is freed", freed_before_shared),
     ];
     for (name, scenario) in all {
@@ -105,6 +110,39 @@ fn read_outlives_pool_page() -> Result<(), String> {
     stage.world.write(1, Value::Data(7), false);
     stage.finish_quick()?;
     if stage.world.unanswered() != 2 {
+        return Err("the only free block is still read, and was given away".to_owned());
+    }
+    stage.finish()?;
+    if stage.world.status().counters.without_space != 0 {
+        return Err("the write did not wait".to_owned());
+    }
+    Ok(())
+}
+
+/// A block is read without the volume, and freed durably: it still must not be written.
+fn outside_read_is_slow() -> Result<(), String> {
+    outlasts_freeing(|_| Ok(()))
+}
+
+/// The same, when the pool page has left memory and comes back.
+fn outside_read_outlives_pool_page() -> Result<(), String> {
+    outlasts_freeing(Stage::forget_pages)
+}
+
+/// A read without the volume begins before a block is freed, durably, and ends after `meanwhile`.
+fn outlasts_freeing(meanwhile: fn(&mut Stage) -> Result<(), String>) -> Result<(), String> {
+    let mut stage = Stage::new(0, 0)?;
+    let last = stage.world.status().data_blocks - 1;
+    stage.world.reads_outside = true;
+    stage.fill(last, Fill::Zero)?;
+    stage.world.reads_outside = false;
+    if !stage.world.is_busy() {
+        return Err("no read without the volume has begun".to_owned());
+    }
+    meanwhile(&mut stage)?;
+    stage.world.write(1, Value::Data(7), false);
+    stage.finish_quick()?;
+    if stage.world.unanswered() != 1 {
         return Err("the only free block is still read, and was given away".to_owned());
     }
     stage.finish()?;

@@ -2,10 +2,13 @@
 
 //! The volume, its disks, what is under way, and what was asked.
 
+mod answers;
+mod outside;
 mod shell;
+mod tally;
 
 use super::album::Album;
-use super::checker::Checker;
+use super::checker::{self, Checker};
 use super::content::{Hashing, Value, SECRET};
 use super::model::Model;
 use crate::disk::Disk;
@@ -14,14 +17,19 @@ use crate::sector::{marked, Sector};
 use dm_spare_engine::dedup::format::superblock::Method;
 use dm_spare_engine::dedup::format::{Checkpoint, Geometry, Layout};
 use dm_spare_engine::dedup::{
-    Action, Activation, Content, Event, Failure, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn,
-    Refusal, Request, RequestId, RequestKind, Settings, Status, Volume,
+    Action, Activation, Content, Event, Fill, Fingerprint, Lbn, Leg, OperationId, Pbn, Refusal,
+    Request, RequestId, RequestKind, Settings, Status, Translations, Volume,
 };
-use dm_spare_engine::{Block, ErrorClass, Token};
+use dm_spare_engine::{Block, Token};
 use kernel::alloc::flags::GFP_KERNEL;
 use kernel::alloc::KBox;
-use std::collections::{BTreeMap, HashMap};
+use kernel::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+pub use tally::Tally;
+
+/// Blocks that are found without the volume: few, so that they push each other out.
+const TRANSLATIONS: usize = 64;
 /// The name of the volume.
 pub const UUID: [u8; 16] = *b"a-volume-in-test";
 
@@ -50,6 +58,7 @@ impl Shape {
                 spare_blocks: 16,
                 method: Method::Fast,
                 trusts_fingerprints: false,
+                checks_reads: false,
                 cache_pages: 3 * operations + 3,
                 operations,
                 journal_buffers: 24,
@@ -114,6 +123,13 @@ pub(crate) enum Flight {
         pbn: Pbn,
         blocks: u64,
     },
+    ReadChecked {
+        operation: OperationId,
+        request: u32,
+        at: u64,
+        pbn: Pbn,
+        fingerprint: Fingerprint,
+    },
     Compare {
         operation: OperationId,
         request: u32,
@@ -127,47 +143,16 @@ pub(crate) enum Flight {
         operation: OperationId,
         fingerprint: Fingerprint,
     },
-}
-
-/// What happened in a run.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Requests answered.
-    pub answers: u64,
-    /// Blocks shared with others.
-    pub shared: u64,
-    /// Of these, with writes under way.
-    pub joined: u64,
-    /// Fingerprints that were equal without need.
-    pub collisions: u64,
-    /// Writes without a free block.
-    pub without_space: u64,
-    /// Batches committed.
-    pub batches: u64,
-    /// Checkpoints.
-    pub checkpoints: u64,
-    /// Journal blocks replayed.
-    pub replayed: u64,
-    /// Crashes.
-    pub crashes: u64,
-    /// Requests that failed because metadata is damaged.
-    pub damaged: u64,
-}
-
-impl Tally {
-    /// Adds another run's.
-    pub fn add(&mut self, other: &Self) {
-        self.answers += other.answers;
-        self.shared += other.shared;
-        self.joined += other.joined;
-        self.collisions += other.collisions;
-        self.without_space += other.without_space;
-        self.batches += other.batches;
-        self.checkpoints += other.checkpoints;
-        self.replayed += other.replayed;
-        self.crashes += other.crashes;
-        self.damaged += other.damaged;
-    }
+    /// A read that found its blocks without the volume.
+    OutsideRead {
+        number: u64,
+        began: u64,
+        lbn: Lbn,
+        pbn: Pbn,
+        blocks: u64,
+    },
+    /// What the volume waits for: all such reads have ended that had begun when it asked.
+    ReadersGone,
 }
 
 /// The world.
@@ -175,6 +160,11 @@ pub struct World {
     /// How the volume is made.
     pub shape: Shape,
     volume: Volume,
+    translations: Arc<Translations>,
+    /// The volume wants to be told when the reads up to this one that it does not know of have ended.
+    waits_for_readers: Option<u64>,
+    /// Such reads that have begun.
+    outside_reads: u64,
     /// Main and the spare.
     pub disks: [Disk; 2],
     /// What was promised.
@@ -191,7 +181,11 @@ pub struct World {
     pub bad_metadata_writes: bool,
     /// Requests may fail because metadata is damaged.
     pub expects_damage: bool,
-    /// What takes much longer than all else.
+    /// Contents all of whose copies on main have rotted: whoever reads them must get an error.
+    pub rotten: BTreeSet<Value>,
+    /// A read without the volume begins before each request, of blocks that the request is about.
+    pub reads_outside: bool,
+    /// What takes much longer than all else; reads without the volume always do.
     pub slow: Slow,
     /// So many other things happen meanwhile.
     pub patience: usize,
@@ -239,10 +233,21 @@ impl World {
     ///
     /// If the settings cannot be used.
     pub fn on(shape: Shape, disks: [Disk; 2], model: Model) -> Self {
-        let volume = Volume::new(shape.settings, crc32c::crc32c, GFP_KERNEL);
+        let translations = Translations::new(TRANSLATIONS, GFP_KERNEL)
+            .and_then(|table| Arc::new(table, GFP_KERNEL))
+            .unwrap_or_else(|error| panic!("{error:?}"));
+        let volume = Volume::new(
+            shape.settings,
+            Some(translations.clone()),
+            crc32c::crc32c,
+            GFP_KERNEL,
+        );
         Self {
             shape,
             volume: volume.unwrap_or_else(|error| panic!("{error:?}")),
+            translations,
+            waits_for_readers: None,
+            outside_reads: 0,
             disks,
             model,
             flights: Vec::new(),
@@ -253,6 +258,8 @@ impl World {
             bad_data_writes: 0,
             bad_metadata_writes: false,
             expects_damage: false,
+            rotten: BTreeSet::new(),
+            reads_outside: false,
             slow: Slow::Nothing,
             patience: 200,
             activated: None,
@@ -317,6 +324,7 @@ impl World {
             index: self.index.clone(),
             index_lies: self.index_lies,
             bad_data_writes: self.bad_data_writes,
+            reads_outside: self.reads_outside,
             slow: self.slow,
             patience: self.patience,
             requests: self.requests,
@@ -392,9 +400,7 @@ impl World {
         };
         self.tally.replayed += activation.replayed;
         self.tally.checkpoints += 1;
-        let layout = self.shape.layout();
-        let checker = Checker::new(&self.disks[0], layout, activation.uuid, self.shape.hashing);
-        let content = checker.run()?;
+        let content = self.content()?;
         let written: Vec<u64> = self.model.blocks().chain(content.keys().copied()).collect();
         for lbn in written {
             let value = content.get(&lbn).copied().unwrap_or(Value::Zero);
@@ -407,6 +413,16 @@ impl World {
             self.model.settle(lbn, value);
         }
         Ok(())
+    }
+
+    /// What lies on main, where all pages are in their places.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn content(&self) -> Result<checker::Content, String> {
+        let (layout, hashing) = (self.shape.layout(), self.shape.hashing);
+        Checker::new(&self.disks[0], layout, UUID, hashing).run()
     }
 
     /// How the volume is.
@@ -446,6 +462,9 @@ impl World {
     pub fn ask(&mut self, kind: RequestKind, value: Option<Value>) {
         self.requests += 1;
         let id = self.requests;
+        if self.reads_outside {
+            self.read_outside(kind);
+        }
         let began = self.model.now();
         let mut data = Vec::new();
         match kind {
@@ -522,55 +541,5 @@ impl World {
 
     fn disk(&mut self, leg: Leg) -> &mut Disk {
         &mut self.disks[leg.index()]
-    }
-
-    /// A request is answered.
-    fn completed(&mut self, id: u32, result: Result<(), Failure>) {
-        self.tally.answers += 1;
-        self.note(|| format!("request {id} ends: {result:?}"));
-        let Some(asked) = self.asked.remove(&id) else {
-            return self.fault(format!("request {id} is answered twice"));
-        };
-        if asked.reads_left > 0 {
-            self.fault(format!("request {id} is answered before its reads"));
-        }
-        if self.expects_damage && result == Err(Failure::Damaged) {
-            self.tally.damaged += 1;
-            return;
-        }
-        match (asked.kind, result) {
-            (RequestKind::Read { lbn, blocks }, Ok(())) => {
-                for at in 0..blocks {
-                    let (lbn, value) = (lbn.0 + at, asked.data[at as usize]);
-                    let right =
-                        value.is_some_and(|value| self.model.may_read(lbn, value, asked.began));
-                    if !right {
-                        let promised = self.model.describe(lbn);
-                        self.fault(format!("block {lbn} reads {value:?}: {promised}"));
-                    }
-                }
-            }
-            (RequestKind::Read { lbn, blocks }, Err(failure)) => {
-                let poisoned = (lbn.0..lbn.0 + blocks)
-                    .any(|lbn| self.model.may_read(lbn, Value::Poisoned, asked.began));
-                if failure != Failure::Data(ErrorClass::Media) || !poisoned {
-                    // Reads that miss the cache fail when nothing can be written back any more.
-                    if !(self.read_only && failure == Failure::Damaged) {
-                        self.fault(format!("request {id} fails: {failure:?}"));
-                    }
-                }
-            }
-            (RequestKind::Write { fua, .. } | RequestKind::Fill { fua, .. }, Ok(())) => {
-                self.model.acknowledge(id, fua);
-            }
-            (RequestKind::Flush, Ok(())) => self.model.flushed(asked.began),
-            (RequestKind::Write { .. }, Err(Failure::NoSpace)) => self.model.withdraw(id),
-            (RequestKind::Write { .. }, Err(Failure::Data(_))) if self.bad_data_writes > 0 => {
-                self.model.withdraw(id);
-            }
-            // What was changed in memory may or may not come back after a crash.
-            (_, Err(Failure::ReadOnly)) if self.read_only => {}
-            (_, Err(failure)) => self.fault(format!("request {id} fails: {failure:?}")),
-        }
     }
 }

@@ -43,6 +43,7 @@ pub fn settings(geometry: Geometry, spare_blocks: u64) -> Settings {
         spare_blocks,
         method: Method::Fast,
         trusts_fingerprints: false,
+        checks_reads: false,
         // CAST: a few thousand.
         cache_pages: pages.clamp(CACHE_PAGES.0, CACHE_PAGES.1) as u32,
         operations: 1,
@@ -65,15 +66,15 @@ impl<'a> Host<'a> {
         main: &'a mut dyn Storage,
         spare: &'a mut dyn Storage,
     ) -> Result<Self, Failure> {
-        let volume = Volume::new(settings(geometry, spare_blocks), crc32c::crc32c, GFP_KERNEL)
-            .map_err(|error| {
-                Failure::new(match error {
-                    SettingsError::Memory => "there is too little memory for the volume: free some".to_owned(),
-                    SettingsError::Geometry | SettingsError::Range => format!(
-                        "no volume has these sizes: {geometry:?} and a spare of {spare_blocks} blocks; take other devices or options"
-                    ),
-                })
-            })?;
+        let settings = settings(geometry, spare_blocks);
+        let volume = Volume::new(settings, None, crc32c::crc32c, GFP_KERNEL).map_err(|error| {
+            Failure::new(match error {
+                SettingsError::Memory => "there is too little memory for the volume: free some".to_owned(),
+                SettingsError::Geometry | SettingsError::Range => format!(
+                    "no volume has these sizes: {geometry:?} and a spare of {spare_blocks} blocks; take other devices or options"
+                ),
+            })
+        })?;
         Ok(Self {
             volume,
             main,

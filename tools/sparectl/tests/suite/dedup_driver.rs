@@ -50,7 +50,7 @@ impl Driver {
     pub(crate) fn try_new(images: &DedupImages) -> Result<Self, Refusal> {
         let settings = settings(images.geometry, SPARE_BLOCKS);
         let mut driver = Self {
-            volume: Volume::new(settings, crc32c::crc32c, GFP_KERNEL).expect("settings"),
+            volume: Volume::new(settings, None, crc32c::crc32c, GFP_KERNEL).expect("settings"),
             legs: Leg::BOTH.map(|leg| images.file(leg)),
             written: HashMap::new(),
             index: HashMap::new(),
@@ -192,6 +192,8 @@ impl Driver {
             Action::Activated(result) => self.activated = Some(result),
             Action::Suspended { clean } => self.suspended = Some(clean),
             Action::ReadZeros { .. } | Action::CompareWrites { .. } | Action::BecameReadOnly => {}
+            // By the settings, neither is ever asked for.
+            Action::AwaitReaders | Action::ReadChecked { .. } => {}
         }
         None
     }

@@ -5,8 +5,8 @@
 use super::{Action, Flight, Slow, World};
 use crate::dedup::content::{bytes, value, Value};
 use crate::rng::Rng;
-use dm_spare_engine::dedup::{Event, Io, IoKind, Leg, OperationId, Pbn};
-use dm_spare_engine::ErrorClass;
+use dm_spare_engine::dedup::{Event, Fingerprint, Io, IoKind, Leg, OperationId, Pbn};
+use dm_spare_engine::{Block, ErrorClass, BLOCK_BYTES};
 
 impl World {
     pub(super) fn perform(&mut self, action: Action) {
@@ -94,18 +94,43 @@ impl World {
                     blocks,
                 });
             }
+            Action::ReadChecked {
+                operation,
+                request,
+                at,
+                pbn,
+                fingerprint,
+            } => {
+                if let Some(asked) = self.asked.get_mut(&request.0) {
+                    asked.reads_left += 1;
+                }
+                self.flights.push(Flight::ReadChecked {
+                    operation,
+                    request: request.0,
+                    at,
+                    pbn,
+                    fingerprint,
+                });
+            }
             Action::ReadZeros {
                 request,
                 at,
                 blocks,
             } => self.fill_in(request.0, at, vec![Some(Value::Zero); blocks as usize]),
+            Action::AwaitReaders => {
+                if self.waits_for_readers.replace(self.outside_reads).is_some() {
+                    self.fault("readers are waited for twice".to_owned());
+                }
+                self.look_for_readers();
+            }
             Action::Complete { request, result } => self.completed(request.0, result),
             Action::Activated(result) => {
                 self.note(|| format!("activated: {result:?}"));
                 self.activated = Some(result);
             }
             Action::Suspended { clean } => {
-                if !self.flights.is_empty() {
+                let is_io = |flight: &Flight| !matches!(flight, Flight::ReadersGone);
+                if self.flights.iter().any(is_io) {
                     self.fault("suspended with I/O under way".to_owned());
                 }
                 self.suspended = Some(clean);
@@ -132,10 +157,13 @@ impl World {
         let reads = self.flights.iter().any(|flight| match flight {
             Flight::DataRead {
                 pbn: first, blocks, ..
-            } => (first.0..first.0 + blocks).contains(&pbn.0),
-            Flight::DataWrite { pbn: other, .. } | Flight::Compare { pbn: other, .. } => {
-                *other == pbn
             }
+            | Flight::OutsideRead {
+                pbn: first, blocks, ..
+            } => (first.0..first.0 + blocks).contains(&pbn.0),
+            Flight::DataWrite { pbn: other, .. }
+            | Flight::ReadChecked { pbn: other, .. }
+            | Flight::Compare { pbn: other, .. } => *other == pbn,
             _ => false,
         });
         if reads {
@@ -163,7 +191,15 @@ impl World {
         }
     }
 
-    fn read_block(&self, pbn: Pbn) -> Option<Value> {
+    /// The fingerprint of what lies in a block of main.
+    fn fingerprint_on(&self, pbn: Pbn) -> Option<Fingerprint> {
+        let mut block = Block([0; BLOCK_BYTES]);
+        self.disks[0].read(pbn.0 * 8, &mut block.0).ok()?;
+        self.shape.hashing.fingerprint_of(&block)
+    }
+
+    /// What lies in a block of main; none if that is no content's.
+    pub(crate) fn read_block(&self, pbn: Pbn) -> Option<Value> {
         let mut block = vec![0; 4096];
         self.disks[0].read(pbn.0 * 8, &mut block).ok()?;
         value(&block)
@@ -218,7 +254,8 @@ impl World {
 
     fn is_slow(&self, which: usize) -> bool {
         match &self.flights[which] {
-            Flight::DataRead { .. } => self.slow == Slow::DataReads,
+            Flight::OutsideRead { .. } => true,
+            Flight::DataRead { .. } | Flight::ReadChecked { .. } => self.slow == Slow::DataReads,
             Flight::Io { kind, .. } => match (self.slow, kind) {
                 (Slow::PageReads, IoKind::Read { .. }) => true,
                 (Slow::PageWrites, IoKind::Write { block, .. }) => {
@@ -293,7 +330,7 @@ impl World {
                 let values: Vec<_> = (pbn.0..pbn.0 + blocks)
                     .map(|pbn| self.read_block(Pbn(pbn)))
                     .collect();
-                if values.iter().any(Option::is_none) {
+                if values.iter().any(Option::is_none) && self.rotten.is_empty() {
                     self.fault(format!("{pbn:?} is read and holds a mixture"));
                 }
                 self.fill_in(request, at, values);
@@ -303,6 +340,26 @@ impl World {
                 Event::DataRead {
                     operation,
                     result: Ok(()),
+                }
+            }
+            Flight::ReadChecked {
+                operation,
+                request,
+                at,
+                pbn,
+                fingerprint,
+            } => {
+                let value = self.read_block(pbn);
+                let is_right = self.fingerprint_on(pbn) == Some(fingerprint);
+                if is_right {
+                    self.fill_in(request, at, vec![value]);
+                }
+                if let Some(asked) = self.asked.get_mut(&request) {
+                    asked.reads_left -= 1;
+                }
+                Event::DataChecked {
+                    operation,
+                    result: Ok(is_right),
                 }
             }
             Flight::Compare {
@@ -316,6 +373,14 @@ impl World {
                     result: Ok(written.is_some() && written == self.read_block(pbn)),
                 }
             }
+            Flight::OutsideRead {
+                began,
+                lbn,
+                pbn,
+                blocks,
+                ..
+            } => return self.end_outside_read(began, lbn, pbn, blocks),
+            Flight::ReadersGone => Event::ReadersGone,
             Flight::CompareWrites { operation, equal } => Event::Compared {
                 operation,
                 result: Ok(equal),
