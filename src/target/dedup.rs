@@ -6,19 +6,21 @@
 //! |---|---|---|
 //! | `options`, `construct` | a table line becomes a target | process |
 //! | `map` | a bio is held for the worker; a read that main served ends | the submitter's; any |
-//! | `inbox` | what waits for the worker | any |
+//! | `arrivals` | bios wait for the worker, with copies of what they write | the submitter's |
+//! | `inbox` | what else waits for the worker | any |
 //! | `worker` | events reach the volume | the target's own queue |
-//! | `admit` | bios become requests, with a copy of their data | worker |
+//! | `admit` | bios become requests | worker |
 //! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
 //! | `data` | comparisons, and writes of neighbours | worker |
 //! | `advice` | the index is asked and told | worker; process |
-//! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
+//! | `shell`, `requests`, `run`, `recent` | what the worker has: tables and memory | worker |
 //! | `own_io` | ends of the target's own bios, and of parts of reads | any |
 //! | `lifecycle` | activation, suspension, removal | process |
 //! | `status`, `message`, `counters` | what users see | process |
 
 mod admit;
 mod advice;
+mod arrivals;
 mod construct;
 mod counters;
 mod data;
@@ -29,6 +31,7 @@ mod message;
 mod options;
 mod own_io;
 mod perform;
+mod recent;
 mod requests;
 mod run;
 mod shell;
@@ -40,7 +43,8 @@ use kernel::{
     sync::{
         atomic::Atomic,
         Arc,
-        Mutex, //
+        Mutex,
+        SpinLock, //
     },
 };
 
@@ -72,6 +76,7 @@ use super::{
 
 use self::{
     advice::Adviser,
+    arrivals::Arrivals,
     counters::Counters,
     inbox::Inbox,
     lifecycle::Answers,
@@ -105,6 +110,8 @@ pub(crate) struct Dedup {
     commit_timer: Timer<Self>,
     bios: BioSet<OwnBio>,
     parts: PartSet<ReadPart>,
+    #[pin]
+    arrivals: SpinLock<Arrivals>,
     #[pin]
     inbox: IrqLock<Inbox>,
     #[pin]

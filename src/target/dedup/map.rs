@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! The way down and up: each bio is held for the worker; a read that went to main as a whole ends by itself.
+//! The way down and up: each bio waits for the worker; a read that went to main as a whole ends by itself.
 
 use kernel::sync::ArcBorrow;
 
@@ -8,7 +8,6 @@ use crate::{
     dm::{
         EndBio,
         Ended,
-        HeldBio,
         MapBio,
         Mapped,
         Operation,
@@ -22,6 +21,7 @@ use crate::{
 };
 
 use super::{
+    arrivals::WRITE_BLOCKS,
     inbox::Finished,
     perform::SECTORS,
     Dedup, //
@@ -35,6 +35,8 @@ pub(super) const READ_BLOCKS: u32 = 32;
 pub(crate) struct PerBio {
     /// Of a read that was sent to main as a whole: the volume's name for it.
     pub(super) read: Option<OperationId>,
+    /// Of a write: its blocks, if they were copied when it was submitted.
+    pub(super) copies: u32,
 }
 
 impl Dedup {
@@ -50,7 +52,15 @@ impl Dedup {
                     return bio.complete(Status::NOTSUPP);
                 }
             }
-            Operation::Write | Operation::Discard | Operation::WriteZeroes => {}
+            Operation::Write => {
+                // CAST: 32.
+                let longest = WRITE_BLOCKS as u32 * SECTORS;
+                if bio.sectors() > longest {
+                    // One that cannot be split is copied by the worker.
+                    let _ = bio.accept_partial(longest);
+                }
+            }
+            Operation::Discard | Operation::WriteZeroes => {}
             Operation::Flush => return Self::hold(this, bio),
             Operation::SecureErase | Operation::Other(_) => return bio.complete(Status::NOTSUPP),
         }
@@ -64,16 +74,8 @@ impl Dedup {
 
     fn hold<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Spare>) -> Mapped<'a> {
         let (held, mapped) = bio.hold();
-        Self::put_into_inbox(this, held);
+        Self::arrive(this, held);
         mapped
-    }
-
-    fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Spare>) {
-        // In this order and under the lock: once the worker can get the bio it may complete it, and with the last
-        // bio the target may go away. Nothing of the target is used after that but the lock that is given up.
-        let mut inbox = this.inbox.lock();
-        this.worker.enqueue(this);
-        inbox.hold(bio);
     }
 
     /// Ends one bio that was sent to main.

@@ -15,8 +15,7 @@ use crate::{
     engine::{
         dedup::{
             Leg,
-            OperationId,
-            RequestId, //
+            OperationId, //
         },
         Buffer,
         ErrorClass,
@@ -39,8 +38,8 @@ use super::{
 pub(super) enum Purpose {
     /// The engine's, by its name for it.
     Metadata(Token),
-    /// Of a comparison.
-    Compare(OperationId, RequestId),
+    /// Of the comparisons in the run that it carries.
+    Compare,
     /// Of the writes in the run that it carries.
     Write,
 }
@@ -84,12 +83,7 @@ impl OwnIo for OwnBio {
                 result,
                 buffer: block,
             },
-            Purpose::Compare(operation, request) => Finished::Compared {
-                operation,
-                request,
-                result,
-                buffer: block,
-            },
+            Purpose::Compare => Finished::Compared { result, run },
             Purpose::Write => Finished::Written { result, run },
         };
         Dedup::finish(self.target.as_arc_borrow(), finished);
@@ -115,14 +109,16 @@ impl PartIo for ReadPart {
 impl Dedup {
     /// Hands the end of an I/O to the worker. Any context.
     pub(super) fn finish(this: ArcBorrow<'_, Self>, finished: Finished) {
-        let refused = this.inbox.lock().finish(finished);
-        if refused.is_err() {
-            error_limited!(
+        let finished = this.inbox.lock().finish(finished);
+        match finished {
+            Ok(true) => this.worker.enqueue(this),
+            // Whoever came first has seen to that.
+            Ok(false) => {}
+            Err(_) => error_limited!(
                 "{}: the end of an I/O found no room, which is a bug of the module\n",
                 this.name
-            );
+            ),
         }
-        this.worker.enqueue(this);
     }
 
     /// The engine's words for the outcome of an I/O; an error is counted.

@@ -39,8 +39,7 @@ use super::{
         ReadPart, //
     },
     shell::{
-        Comparison,
-        PendingWrite,
+        Pending,
         Shell, //
     },
     Dedup, //
@@ -67,12 +66,13 @@ impl Dedup {
                 request,
                 pbn,
             } => {
-                let comparison = Comparison {
+                let comparison = Pending {
                     operation,
                     request,
                     pbn,
+                    is_alone: false,
                 };
-                Self::begin_comparison(this, shell, comparison);
+                this.compare(shell, comparison);
             }
             Action::CompareWrites {
                 operation,
@@ -90,8 +90,9 @@ impl Dedup {
                 request,
                 pbn,
             } => {
+                shell.recent.forget(pbn);
                 // There is room for one of each request.
-                let _ = shell.writes.push_within_capacity(PendingWrite {
+                let _ = shell.writes.push_within_capacity(Pending {
                     operation,
                     request,
                     pbn,
@@ -215,7 +216,11 @@ impl Dedup {
                 self.name
             );
         };
-        shell.give_back(place.buffer);
+        let buffer = match (place.buffer, place.written) {
+            (Some(buffer), Some(pbn)) => Some(shell.recent.keep(pbn, buffer)),
+            (buffer, _) => buffer,
+        };
+        shell.give_back(buffer);
         shell.changed |= place.changes;
         let Some(number) = place.bio else {
             return;

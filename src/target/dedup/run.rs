@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Neighbours on main that are written by one bio.
+//! Neighbours on main that are written or read by one bio.
 
 use kernel::{
     alloc::AllocError,
     prelude::*, //
 };
 
-use crate::engine::{
-    dedup::{
-        OperationId,
-        Pbn,
-        RequestId, //
-    },
-    Buffer,
+use crate::engine::Buffer;
+
+use super::{
+    perform::SECTORS,
+    shell::Pending, //
 };
 
 /// Most blocks of a run: 128 KiB.
@@ -21,9 +19,7 @@ pub(super) const RUN_BLOCKS: usize = 32;
 
 /// A block of a run.
 pub(super) struct Piece {
-    pub(super) operation: OperationId,
-    pub(super) request: RequestId,
-    pub(super) pbn: Pbn,
+    pub(super) pending: Pending,
     pub(super) buffer: Buffer,
 }
 
@@ -49,6 +45,12 @@ impl Run {
     /// How many blocks there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many sectors they have.
+    pub(super) fn sectors(&self) -> u32 {
+        // CAST: at most 32 blocks.
+        self.len() as u32 * SECTORS
     }
 
     /// The data of the blocks.
