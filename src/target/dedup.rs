@@ -5,21 +5,23 @@
 //! | file | what happens there | context |
 //! |---|---|---|
 //! | `options`, `construct` | a table line becomes a target | process |
-//! | `map` | a read goes to main, or a bio is held for the worker; a read that main served ends | the submitter's; any |
-//! | `inbox` | what waits for the worker | any |
+//! | `map` | a read goes to main, or a bio waits for the worker; a read that main served ends | the submitter's; any |
+//! | `arrivals` | bios wait for the worker, with copies of what they write | the submitter's |
+//! | `inbox` | what else waits for the worker | any |
 //! | `worker` | events reach the volume | the target's own queue |
-//! | `admit` | bios become requests, with a copy of their data | worker |
+//! | `admit` | bios become requests | worker |
 //! | `perform` | actions of the volume: metadata, reads, ends of requests | worker |
 //! | `data` | comparisons, and writes of neighbours | worker |
 //! | `check` | reads whose data is compared with its fingerprint | worker |
 //! | `advice` | the index is asked and told | worker; process |
-//! | `shell`, `requests`, `run` | what the worker has: tables and memory | worker |
+//! | `shell`, `requests`, `run`, `recent` | what the worker has: tables and memory | worker |
 //! | `own_io` | ends of the target's own bios, and of parts of reads | any |
 //! | `lifecycle` | activation, suspension, removal | process |
 //! | `status`, `message`, `counters` | what users see | process |
 
 mod admit;
 mod advice;
+mod arrivals;
 mod check;
 mod construct;
 mod counters;
@@ -31,6 +33,7 @@ mod message;
 mod options;
 mod own_io;
 mod perform;
+mod recent;
 mod requests;
 mod run;
 mod shell;
@@ -42,7 +45,8 @@ use kernel::{
     sync::{
         atomic::Atomic,
         Arc,
-        Mutex, //
+        Mutex,
+        SpinLock, //
     },
 };
 
@@ -78,6 +82,7 @@ use super::{
 
 use self::{
     advice::Adviser,
+    arrivals::Arrivals,
     counters::Counters,
     inbox::Inbox,
     lifecycle::Answers,
@@ -115,6 +120,8 @@ pub(crate) struct Dedup {
     translations: Option<Arc<Translations>>,
     /// Those reads are in it.
     epoch: IoEpoch,
+    #[pin]
+    arrivals: SpinLock<Arrivals>,
     #[pin]
     inbox: IrqLock<Inbox>,
     #[pin]

@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `operation`, `operations` | what is known of a request; the queue of those whose turn it is |
+//! | `open_reads` | since when blocks are read that must not be reused |
 //! | `write`, `fill`, `read` | the steps of requests |
 //! | `apply` | the step in which a block of the volume becomes another one |
 //! | `change` | what that does to map and counts; also for replay |
@@ -24,6 +25,7 @@ mod checkpoint;
 mod commit;
 mod fill;
 mod format_legs;
+mod open_reads;
 mod operation;
 mod operations;
 mod pages;
@@ -319,15 +321,12 @@ impl Volume {
 
     /// From now on no block that is freed is reused before this request lets go of it.
     fn begin_reading(&mut self, index: u32) {
-        let batch = self.journal.open_batch();
-        if let Some(operation) = self.operations.get_mut(index) {
-            operation.reads_since.get_or_insert(batch);
-        }
+        self.operations
+            .begin_reading(index, self.journal.open_batch());
     }
 
     fn end_reading(&mut self, index: u32) {
-        let operation = self.operations.get_mut(index);
-        if operation.is_some_and(|operation| operation.reads_since.take().is_some()) {
+        if self.operations.end_reading(index) {
             self.space_may_be_free();
         }
     }

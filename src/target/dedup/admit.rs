@@ -2,25 +2,19 @@
 
 //! Bios become requests of the engine: a block of a write each, with a copy of its data and a fingerprint.
 //!
-//! Whoever submitted a bio may change its pages while it is under way. So a block is copied once, and hashed,
-//! compared and written from that copy.
+//! Whoever submitted a bio may change its pages while it is under way. So a block is copied once, by the submitter if
+//! there was a buffer and here otherwise, and hashed, compared and written from that copy.
 
-use kernel::{
-    prelude::*,
-    sync::ArcBorrow, //
-};
+use kernel::sync::ArcBorrow;
 
 use crate::{
     dm::{
         BioQueue,
-        HeldBio,
         Operation,
         Status, //
     },
     engine::{
         dedup::{
-            fingerprint,
-            is_zero,
             Content,
             Event,
             Fill,
@@ -30,14 +24,15 @@ use crate::{
         },
         SECTORS_PER_BLOCK, //
     },
-    target::Spare,
 };
 
 use super::{
+    arrivals::Copied,
     requests::BioPlace,
     shell::{
         Core,
-        Shell, //
+        Shell,
+        RESERVE, //
     },
     Dedup, //
 };
@@ -64,16 +59,65 @@ impl Dedup {
 }
 
 impl Shell {
+    /// Takes the bios that have arrived, and gives buffers back that are not needed here.
+    pub(super) fn welcome(&mut self, target: &Dedup) {
+        let mut tray = core::mem::take(&mut self.copied);
+        let mut arrivals = target.arrivals.lock();
+        arrivals.collect(&mut self.waiting, &mut tray);
+        // CAST: 64.
+        while self.free.len() > RESERVE as usize {
+            if let Some(buffer) = self.free.pop() {
+                arrivals.give_back(buffer);
+            }
+        }
+        drop(arrivals);
+        for copied in tray.drain_all() {
+            self.copies.push(copied);
+        }
+        self.copied = tray;
+    }
+
     /// Gives the bios that wait back to device-mapper, as long as it takes them.
     pub(super) fn return_waiting(&mut self) {
+        // The copies of the bio that is being cut come first, and stay.
+        let cutting = self.cutting.and_then(|number| self.requests.bio(number));
+        let left = cutting.map_or(0, |place| {
+            let has_copies = place
+                .bio
+                .as_ref()
+                .is_some_and(|bio| bio.per_bio().dedup.copies > 0);
+            if has_copies {
+                place.blocks.saturating_sub(place.cut)
+            } else {
+                0
+            }
+        });
+        self.pass_copies(left, true);
         let mut kept = BioQueue::new();
         while let Some(bio) = self.waiting.pop() {
-            if let Err(bio) = bio.requeue() {
+            let copies = u64::from(bio.per_bio().dedup.copies);
+            let returned = bio.requeue();
+            self.pass_copies(copies, returned.is_err());
+            if let Err(bio) = returned {
                 // The suspension was given up.
                 kept.push(bio);
             }
         }
         self.waiting = kept;
+    }
+
+    /// Moves the oldest copies behind all others, or frees them.
+    fn pass_copies(&mut self, count: u64, are_kept: bool) {
+        for _ in 0..count {
+            let Some(copied) = self.copies.pop() else {
+                return;
+            };
+            if are_kept {
+                self.copies.push(copied);
+            } else {
+                self.give_back(Some(copied.buffer));
+            }
+        }
     }
 
     fn next_request(&mut self, target: &Dedup) -> Option<Request> {
@@ -135,25 +179,34 @@ impl Shell {
         let (kind, blocks) = match bio.operation() {
             Operation::Read => (RequestKind::Read { lbn, blocks: left }, left),
             Operation::Write => {
-                // There are as many as requests.
-                let mut block = self.free.pop()?;
-                if copy_block(bio, place.cut, &mut block.0).is_err() {
-                    let _ = self.free.push_within_capacity(block);
+                let copied = if bio.per_bio().dedup.copies > 0 {
+                    self.copies.pop()
+                } else {
+                    // If there is none, it goes on when one of those under way is done.
+                    let block = self.free.pop()?;
+                    let copied = Copied::new(bio, place.cut, secret, block);
+                    copied
+                        .map_err(|block| self.free.push_within_capacity(block))
+                        .ok()
+                };
+                let Some(Copied {
+                    content,
+                    buffer: block,
+                }) = copied
+                else {
                     place.status = Status::INVALID;
                     place.cut = place.blocks;
                     self.cutting = None;
                     return None;
-                }
-                target.counters.written_blocks.count();
-                let content = if is_zero(&block) {
-                    target.counters.zero_blocks.count();
-                    let _ = self.free.push_within_capacity(block);
-                    Content::Zero
-                } else {
-                    let content = Content::Data(fingerprint(secret, &block));
-                    buffer = Some(block);
-                    content
                 };
+                target.counters.written_blocks.count();
+                if content == Content::Zero {
+                    target.counters.zero_blocks.count();
+                    // There is room for all that exist.
+                    let _ = self.free.push_within_capacity(block);
+                } else {
+                    buffer = Some(block);
+                }
                 (RequestKind::Write { lbn, content, fua }, 1)
             }
             operation @ (Operation::Discard | Operation::WriteZeroes) => {
@@ -198,9 +251,4 @@ impl Shell {
             bio.complete(status);
         }
     }
-}
-
-fn copy_block(bio: &HeldBio<Spare>, block: u64, target: &mut [u8]) -> Result {
-    let skip = block.saturating_mul(SECTORS_PER_BLOCK);
-    bio.copy_from_bio(u32::try_from(skip)?, target)
 }

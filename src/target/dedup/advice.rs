@@ -5,6 +5,7 @@
 
 use kernel::{
     alloc::KVVec,
+    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
@@ -12,7 +13,8 @@ use kernel::{
             Relaxed, //
         },
         Arc,
-        ArcBorrow, //
+        ArcBorrow,
+        SpinLock, //
     },
 };
 
@@ -35,10 +37,6 @@ use crate::{
             RequestId,
             RequestKind, //
         },
-    },
-    kern::{
-        new_irq_lock,
-        IrqLock, //
     },
     target::index::{
         Index,
@@ -119,15 +117,17 @@ fn name(fingerprint: Fingerprint) -> Name {
     Name::from_bytes(fingerprint.0)
 }
 
-/// Where the answers of the index wait for the worker.
+/// Where the answers of the index wait for the worker. The lock is taken by tasks only: the index answers with a mutex held.
 #[pin_data]
 pub(crate) struct Mailbox {
     #[pin]
-    inner: IrqLock<Mail>,
+    inner: SpinLock<Mail>,
 }
 
 struct Mail {
     answers: KVVec<(RequestId, Option<Pbn>)>,
+    /// The worker is asking, and looks here when it has.
+    is_awaited: bool,
     /// Whose worker is woken; none when it is being removed, since it has the index.
     target: Option<Arc<Dedup>>,
 }
@@ -138,9 +138,10 @@ impl Mailbox {
         // CAST: 32 bits fit into a `usize` on every supported machine.
         let answers = KVVec::with_capacity((FIRST_LEARN + LEARNS) as usize, GFP_KERNEL)?;
         Ok(pin_init!(Self {
-            inner <- new_irq_lock!(
+            inner <- new_spinlock!(
                 Mail {
                     answers,
+                    is_awaited: false,
                     target: None,
                 },
                 "dm_spare::dedup_mail"
@@ -165,6 +166,9 @@ impl IndexUser for Mailbox {
         let mut mail = self.inner.lock();
         // There is room for the answers to all requests.
         let _ = mail.answers.push_within_capacity((request, pbn));
+        if mail.is_awaited || mail.answers.len() > 1 {
+            return;
+        }
         let target = mail.target.clone();
         drop(mail);
         if let Some(target) = target {
@@ -239,6 +243,7 @@ impl Dedup {
             let same = |request: &&Request| adviser.index.zone_of(request.name) == zone;
             let count = questions.pending.iter().take_while(same).count();
             let requests = questions.pending.get(..count).unwrap_or(&[]);
+            adviser.mailbox.inner.lock().is_awaited = true;
             adviser.index.submit(zone, requests)
         });
         let left = questions.pending.len().saturating_sub(taken);
@@ -247,7 +252,10 @@ impl Dedup {
             questions.pending.truncate(left);
         }
         let mut tray = core::mem::take(&mut questions.tray);
-        core::mem::swap(&mut adviser.mailbox.inner.lock().answers, &mut tray);
+        let mut mail = adviser.mailbox.inner.lock();
+        mail.is_awaited = false;
+        core::mem::swap(&mut mail.answers, &mut tray);
+        drop(mail);
         let any = !tray.is_empty();
         for (request, pbn) in tray.drain_all() {
             if request.0 >= FIRST_LEARN {

@@ -39,10 +39,7 @@ use super::{
         OwnBio,
         Purpose, //
     },
-    perform::{
-        sector,
-        SECTORS, //
-    },
+    perform::sector,
     run::{
         Piece,
         Run,
@@ -187,8 +184,7 @@ impl Dedup {
                 let _ = shell.checks.runs.push_within_capacity(run);
                 return;
             };
-            // CAST: a run has at most 32 blocks.
-            let sectors = run.len() as u32 * SECTORS;
+            let sectors = run.sectors();
             let context = OwnBio {
                 target: this.into(),
                 purpose: Purpose::Check,
@@ -207,11 +203,8 @@ impl Dedup {
         this: ArcBorrow<'_, Self>,
         core: &mut Core,
         result: core::result::Result<(), ErrorClass>,
-        run: Option<Run<Check>>,
+        mut run: Run<Check>,
     ) {
-        let Some(mut run) = run else {
-            return;
-        };
         let again = result.is_err() && run.len() > 1;
         while let Some(Piece { task, buffer }) = run.pop() {
             let result = result.map(|()| this.hand_over(&mut core.shell, &task, &buffer));

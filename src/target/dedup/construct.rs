@@ -7,6 +7,7 @@
 
 use kernel::{
     new_mutex,
+    new_spinlock,
     prelude::*,
     sync::{
         atomic::Atomic,
@@ -71,6 +72,7 @@ use super::{
         WAITING,
         ZONES, //
     },
+    arrivals::Arrivals,
     counters::Counters,
     inbox::Inbox,
     lifecycle::Answers,
@@ -135,6 +137,7 @@ impl Dedup {
         let volume = make_volume(settings, translations.clone())?;
         let snapshot = Snapshot::new(volume.status());
         let ends = ends(&settings);
+        let arrivals = Arrivals::new()?;
         let inbox = Inbox::new(ends)?;
         let core = Core {
             volume,
@@ -160,6 +163,7 @@ impl Dedup {
                 parts,
                 translations,
                 epoch,
+                arrivals <- new_spinlock!(arrivals, "dm_spare::dedup_arrivals"),
                 inbox <- new_irq_lock!(inbox, "dm_spare::dedup_inbox"),
                 core <- new_mutex!(core, "dm_spare::dedup_core"),
                 answers <- Answers::new(),

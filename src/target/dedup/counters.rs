@@ -18,6 +18,10 @@ pub(super) struct Counters {
     pub(super) part_reads: Counter,
     /// Comparisons with blocks of main.
     pub(super) comparisons: Counter,
+    /// Bios that such blocks, neighbours together, were read by.
+    pub(super) comparison_reads: Counter,
+    /// Comparisons with blocks that were written lately and are still in memory.
+    pub(super) recent_comparisons: Counter,
     /// Times that the index was asked.
     pub(super) asked: Counter,
     /// Times that it knew a block.
@@ -40,6 +44,8 @@ impl Counters {
             whole_reads: Counter::new(),
             part_reads: Counter::new(),
             comparisons: Counter::new(),
+            comparison_reads: Counter::new(),
+            recent_comparisons: Counter::new(),
             asked: Counter::new(),
             advised: Counter::new(),
             not_learned: Counter::new(),

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! Data on its way: comparisons with blocks of main, and writes of neighbours by one bio.
+//! Data on its way: comparisons with blocks of main, and writes. Neighbours go by one bio.
 
-use kernel::sync::ArcBorrow;
+use kernel::{
+    alloc::KVVec,
+    sync::ArcBorrow, //
+};
 
 use crate::{
     dm::Status,
@@ -10,7 +13,6 @@ use crate::{
         dedup::{
             Event,
             Leg,
-            OperationId,
             Pbn,
             RequestId, //
         },
@@ -25,72 +27,82 @@ use super::{
         OwnBio,
         Purpose, //
     },
-    perform::{
-        sector,
-        SECTORS, //
-    },
+    perform::sector,
     run::{
         Piece,
         Run,
         RUN_BLOCKS, //
     },
     shell::{
-        Comparison,
         Core,
-        PendingWrite,
+        Pending,
         Shell, //
     },
     Dedup, //
 };
 
 impl Dedup {
-    /// Reads the block that a write is to be compared with, when there is a buffer.
-    pub(super) fn begin_comparison(
-        this: ArcBorrow<'_, Self>,
-        shell: &mut Shell,
-        comparison: Comparison,
-    ) {
-        let Some(buffer) = shell.comparing.pop() else {
+    /// Compares the data of a write with a block: at once if that was written lately, or else when it has been read.
+    pub(super) fn compare(&self, shell: &mut Shell, comparison: Pending) {
+        let Some(block) = shell.recent.find(comparison.pbn) else {
             // There is room for one of each request.
             let _ = shell.compares.push_within_capacity(comparison);
             return;
         };
-        this.counters.comparisons.count();
-        let context = OwnBio {
-            target: this.into(),
-            purpose: Purpose::Compare(comparison.operation, comparison.request),
-            leg: Leg::Main,
-        };
-        let (from, memory) = (sector(comparison.pbn.0), Memory::Block(buffer));
-        this.bios
-            .read(this.leg(Leg::Main), from, memory, 0..SECTORS, context);
+        let is_equal = shell.requests.is_equal(comparison.request, block);
+        self.counters.recent_comparisons.count();
+        shell.answer(Event::Compared {
+            operation: comparison.operation,
+            result: Ok(is_equal),
+        });
     }
 
-    /// The block has been read, or not.
-    pub(super) fn end_comparison(
+    /// Reads the blocks that writes are to be compared with, neighbours together, as far as there are runs and buffers.
+    pub(super) fn send_comparisons(this: ArcBorrow<'_, Self>, shell: &mut Shell) {
+        let mut sent = 0;
+        while sent < shell.compares.len() && !shell.comparing.is_empty() {
+            let Some(mut run) = shell.runs.pop() else {
+                break;
+            };
+            let comparing = &mut shell.comparing;
+            let (first, taken) = fill_run(&shell.compares, sent, &mut run, |_| comparing.pop());
+            sent += taken;
+            this.counters.comparison_reads.count();
+            for _ in 0..taken {
+                this.counters.comparisons.count();
+            }
+            let (sectors, context) = (run.sectors(), Self::own_bio(this, Purpose::Compare));
+            let (from, memory) = (sector(first.0), Memory::Pending(run));
+            this.bios
+                .read(this.leg(Leg::Main), from, memory, 0..sectors, context);
+        }
+        drop_front(&mut shell.compares, sent);
+    }
+
+    /// Blocks have been read, or not. If they could not be read together, each is tried alone.
+    pub(super) fn end_comparisons(
         this: ArcBorrow<'_, Self>,
         core: &mut Core,
-        (operation, request): (OperationId, RequestId),
         result: Result<(), ErrorClass>,
-        buffer: Option<Buffer>,
+        mut run: Run<Pending>,
     ) {
-        let shell = &mut core.shell;
-        let data = shell.requests.get(request);
-        let data = data.and_then(|place| place.buffer.as_deref());
-        let is_equal = match (data, buffer.as_deref()) {
-            (Some(data), Some(block)) => data.0 == block.0,
-            _ => false,
-        };
-        if let Some(buffer) = buffer {
-            // There is room for all that exist.
-            let _ = shell.comparing.push_within_capacity(buffer);
+        let again = result.is_err() && run.len() > 1;
+        while let Some(piece) = run.pop() {
+            let Pending {
+                operation, request, ..
+            } = piece.task;
+            let is_equal = core.shell.requests.is_equal(request, &piece.buffer);
+            // There is room for all that exist, here and below.
+            let _ = core.shell.comparing.push_within_capacity(piece.buffer);
+            if again {
+                let alone = piece.task.alone();
+                let _ = core.shell.compares.push_within_capacity(alone);
+                continue;
+            }
+            let result = result.map(|()| is_equal);
+            Self::tell(this, core, Event::Compared { operation, result });
         }
-        // The oldest first: behind a flood of newer ones it would wait as long as that lasts.
-        if let Ok(next) = shell.compares.remove(0) {
-            Self::begin_comparison(this, shell, next);
-        }
-        let result = result.map(|()| is_equal);
-        Self::tell(this, core, Event::Compared { operation, result });
+        let _ = core.shell.runs.push_within_capacity(run);
     }
 
     /// Sends the writes that the engine has asked for, neighbours together, as far as there are runs.
@@ -100,36 +112,44 @@ impl Dedup {
             let Some(mut run) = shell.runs.pop() else {
                 break;
             };
-            let (first, taken) = shell.fill_run(sent, &mut run);
+            let requests = &mut shell.requests;
+            let (first, taken) = fill_run(&shell.writes, sent, &mut run, |write| {
+                let place = requests.get(write.request)?;
+                place.is_lent = place.buffer.is_some();
+                place.buffer.take()
+            });
             sent += taken;
-            if run.len() == 0 {
+            if taken == 0 {
+                // A write that the shell does not know.
+                if let Some(write) = shell.writes.get(sent) {
+                    let operation = write.operation;
+                    let result = Err(ErrorClass::Other(Status::INVALID.raw()));
+                    shell.answer(Event::Written { operation, result });
+                }
+                sent += 1;
                 let _ = shell.runs.push_within_capacity(run);
                 continue;
             }
-            // CAST: a run has at most 32 blocks.
-            let sectors = run.len() as u32 * SECTORS;
-            let context = OwnBio {
-                target: this.into(),
-                purpose: Purpose::Write,
-                leg: Leg::Main,
-            };
             this.counters.data_writes.count();
+            let (sectors, context) = (run.sectors(), Self::own_bio(this, Purpose::Write));
             this.bios.write(
                 this.leg(Leg::Main),
                 sector(first.0),
-                Memory::Writes(run),
+                Memory::Pending(run),
                 0..sectors,
                 false,
                 context,
             );
         }
-        // What is left moves to the front.
-        let left = shell.writes.len().saturating_sub(sent);
-        if sent > 0 {
-            // `sent` is at most the length.
-            shell.writes.copy_within(sent.., 0);
+        drop_front(&mut shell.writes, sent);
+    }
+
+    fn own_bio(this: ArcBorrow<'_, Self>, purpose: Purpose) -> OwnBio {
+        OwnBio {
+            target: this.into(),
+            purpose,
+            leg: Leg::Main,
         }
-        shell.writes.truncate(left);
     }
 
     /// Neighbours were written, or not: their data is here again, and others may be compared with it. If they could not be
@@ -138,23 +158,24 @@ impl Dedup {
         this: ArcBorrow<'_, Self>,
         core: &mut Core,
         result: Result<(), ErrorClass>,
-        run: Option<Run<PendingWrite>>,
+        mut run: Run<Pending>,
     ) {
-        let Some(mut run) = run else {
-            return;
-        };
         let again = result.is_err() && run.len() > 1;
-        while let Some(Piece { task, buffer }) = run.pop() {
-            core.shell.take_back(task.request, buffer);
+        while let Some(piece) = run.pop() {
+            let Pending {
+                operation,
+                request,
+                pbn,
+                ..
+            } = piece.task;
+            let written = result.is_ok().then_some(pbn);
+            core.shell.take_back(request, piece.buffer, written);
             if again {
                 // There is room for one of each request.
-                let _ = core.shell.writes.push_within_capacity(PendingWrite {
-                    is_alone: true,
-                    ..task
-                });
+                let alone = piece.task.alone();
+                let _ = core.shell.writes.push_within_capacity(alone);
                 continue;
             }
-            let operation = task.operation;
             Self::tell(this, core, Event::Written { operation, result });
         }
         let _ = core.shell.runs.push_within_capacity(run);
@@ -162,56 +183,12 @@ impl Dedup {
 }
 
 impl Shell {
-    /// Moves the data of neighbours into a run: the first block, and how many writes were looked at.
-    fn fill_run(&mut self, from: usize, run: &mut Run<PendingWrite>) -> (Pbn, usize) {
-        let mut first = Pbn(0);
-        let mut taken = 0;
-        let mut was_alone = false;
-        while let Some(write) = self.writes.get(from + taken).copied() {
-            let PendingWrite {
-                operation,
-                request,
-                pbn,
-                is_alone,
-            } = write;
-            if run.len() == 0 {
-                first = pbn;
-            } else if is_alone
-                || was_alone
-                || pbn.0 != first.0.saturating_add(run.len() as u64) || run.len() == RUN_BLOCKS {
-                break;
-            }
-            taken += 1;
-            was_alone = is_alone;
-            let place = self.requests.get(request);
-            let buffer = place.and_then(|place| {
-                let buffer = place.buffer.take();
-                place.is_lent = buffer.is_some();
-                buffer
-            });
-            match buffer {
-                Some(buffer) => run.push(Piece {
-                    task: write,
-                    buffer,
-                }),
-                // A write that the shell does not know.
-                None => {
-                    self.answer(Event::Written {
-                        operation,
-                        result: Err(ErrorClass::Other(Status::INVALID.raw())),
-                    });
-                    break;
-                }
-            }
-        }
-        (first, taken)
-    }
-
     /// The data of a write is here again; those that wait for it are compared with it.
-    fn take_back(&mut self, request: RequestId, buffer: Buffer) {
+    fn take_back(&mut self, request: RequestId, buffer: Buffer, written: Option<Pbn>) {
         match self.requests.get(request) {
             Some(place) => {
                 place.buffer = Some(buffer);
+                place.written = written;
                 place.is_lent = false;
             }
             None => self.give_back(Some(buffer)),
@@ -223,5 +200,42 @@ impl Shell {
                 result: Ok(is_equal),
             });
         }
+    }
+}
+
+/// Puts neighbours into a run, beginning with the pending one at `from`: the first block, and how many they are. Ends before
+/// the first one for which there is no buffer.
+fn fill_run(
+    pending: &[Pending],
+    from: usize,
+    run: &mut Run<Pending>,
+    mut buffer: impl FnMut(&Pending) -> Option<Buffer>,
+) -> (Pbn, usize) {
+    let rest = pending.get(from..).unwrap_or(&[]);
+    let first = rest.first().map_or(Pbn(0), |pending| pending.pbn);
+    let mut was_alone = false;
+    for pending in rest {
+        // CAST: at most 32.
+        let continues = first.0.checked_add(run.len() as u64) == Some(pending.pbn.0);
+        let is_joined = continues && run.len() < RUN_BLOCKS && !pending.is_alone && !was_alone;
+        if run.len() > 0 && !is_joined {
+            break;
+        }
+        let Some(buffer) = buffer(pending) else { break };
+        was_alone = pending.is_alone;
+        run.push(Piece {
+            task: *pending,
+            buffer,
+        });
+    }
+    (first, run.len())
+}
+
+/// Takes the first ones out; what is left moves to the front.
+fn drop_front(list: &mut KVVec<Pending>, count: usize) {
+    let count = count.min(list.len());
+    if count > 0 {
+        list.copy_within(count.., 0);
+        list.truncate(list.len() - count);
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
-//! What waits for the worker: bios, ends of I/O, and what the hooks and messages want.
+//! What waits for the worker besides bios: ends of I/O, and what the hooks and messages want.
 //!
-//! Filled in any context under an irq-safe lock. Nothing here allocates: bios are linked through themselves, and there is
-//! room for the end of every I/O that can be under way.
+//! Filled in any context under an irq-safe lock. Nothing here allocates: there is room for the end of every I/O that can be
+//! under way.
 
 use kernel::{
     alloc::{
@@ -14,27 +14,18 @@ use kernel::{
 };
 
 use crate::{
-    dm::{
-        BioQueue,
-        HeldBio, //
-    },
     engine::{
-        dedup::{
-            OperationId,
-            RequestId, //
-        },
+        dedup::OperationId,
         Buffer,
         ErrorClass,
         Token, //
     },
 };
 
-use crate::target::Spare;
-
 use super::{
     check::Check,
     run::Run,
-    shell::PendingWrite, //
+    shell::Pending, //
 };
 
 /// The end of an I/O.
@@ -45,17 +36,15 @@ pub(super) enum Finished {
         result: Result<(), ErrorClass>,
         buffer: Option<Buffer>,
     },
-    /// A block that the data of a write is to be compared with has been read.
+    /// Neighbours that the data of writes are to be compared with were read.
     Compared {
-        operation: OperationId,
-        request: RequestId,
         result: Result<(), ErrorClass>,
-        buffer: Option<Buffer>,
+        run: Option<Run<Pending>>,
     },
     /// Neighbours were written.
     Written {
         result: Result<(), ErrorClass>,
-        run: Option<Run<PendingWrite>>,
+        run: Option<Run<Pending>>,
     },
     /// Neighbours that are to be checked were read.
     Checked {
@@ -86,7 +75,6 @@ pub(super) struct Orders {
 
 /// The inbox itself; lives in `Dedup::inbox`.
 pub(super) struct Inbox {
-    held: BioQueue<Spare>,
     finished: KVVec<Finished>,
     pub(super) orders: Orders,
 }
@@ -95,34 +83,25 @@ impl Inbox {
     /// Makes an empty inbox with room for `ends` ends of I/O.
     pub(super) fn new(ends: usize) -> Result<Self, AllocError> {
         Ok(Self {
-            held: BioQueue::new(),
             finished: KVVec::with_capacity(ends, GFP_KERNEL)?,
             orders: Orders::default(),
         })
     }
 
-    /// Adds a bio that has just been held.
-    pub(super) fn hold(&mut self, bio: HeldBio<Spare>) {
-        self.held.push(bio);
-    }
-
-    /// Adds an end; hands it back when there is no room, which the bound excludes.
-    pub(super) fn finish(&mut self, finished: Finished) -> Result<(), Finished> {
+    /// Adds an end; whether it is the first one, of which the worker has to be told. Hands it back when there is no room,
+    /// which the bound excludes.
+    pub(super) fn finish(&mut self, finished: Finished) -> Result<bool, Finished> {
         if self.finished.len() == self.finished.capacity() {
             return Err(finished);
         }
+        let is_first = self.finished.is_empty();
         // The room was checked, so nothing is dropped here.
         let _ = self.finished.push_within_capacity(finished);
-        Ok(())
+        Ok(is_first)
     }
 
-    /// Takes everything: bios are appended to `held`, ends are exchanged for the empty tray.
-    pub(super) fn collect(
-        &mut self,
-        held: &mut BioQueue<Spare>,
-        tray: &mut KVVec<Finished>,
-    ) -> Orders {
-        held.append(self.held.take());
+    /// Takes everything: ends are exchanged for the empty tray.
+    pub(super) fn collect(&mut self, tray: &mut KVVec<Finished>) -> Orders {
         core::mem::swap(&mut self.finished, tray);
         core::mem::take(&mut self.orders)
     }

@@ -192,6 +192,7 @@ impl Dedup {
         let outcome = match result {
             Ok(activation) => {
                 shell.secret = activation.secret;
+                self.arrivals.lock().set_secret(activation.secret);
                 let mut snapshot = self.snapshot.lock();
                 snapshot.uuid = activation.uuid;
                 snapshot.is_refused = false;
@@ -301,9 +302,7 @@ impl Dedup {
         this.worker.drain();
         let mut core = this.core.lock();
         let shell = &mut core.shell;
-        this.inbox
-            .lock()
-            .collect(&mut shell.waiting, &mut shell.tray);
+        shell.welcome(&this);
         loop {
             let left = shell.waiting.pop();
             let Some(bio) = left.or_else(|| shell.requests.remove_any_bio()) else {

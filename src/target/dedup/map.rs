@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The way down and up. A read whose blocks are in the table of translations goes to main at once, in the epoch, so that
-//! they are not used again before it has ended. Every other bio is held for the worker; of these, a read that went to main
+//! they are not used again before it has ended. Every other bio waits for the worker; of these, a read that went to main
 //! as a whole ends by itself.
 
 use kernel::sync::ArcBorrow;
@@ -10,7 +10,6 @@ use crate::{
     dm::{
         EndBio,
         Ended,
-        HeldBio,
         MapBio,
         Mapped,
         Operation,
@@ -29,6 +28,7 @@ use crate::{
 };
 
 use super::{
+    arrivals::WRITE_BLOCKS,
     inbox::Finished,
     perform::{
         sector,
@@ -47,16 +47,26 @@ pub(crate) struct PerBio {
     pub(super) read: Option<OperationId>,
     /// Of a read that the volume does not know of: its place in the epoch.
     epoch: Option<EpochToken>,
+    /// Of a write: its blocks, if they were copied when it was submitted.
+    pub(super) copies: u32,
 }
 
 impl Dedup {
     /// Maps one bio. Never waits, so that a bio that must not wait passes like any other.
     pub(in crate::target) fn map_bio<'a>(
         this: ArcBorrow<'_, Self>,
-        bio: MapBio<'a, Spare>,
+        mut bio: MapBio<'a, Spare>,
     ) -> Mapped<'a> {
         match bio.operation() {
-            Operation::Read | Operation::Write | Operation::Discard | Operation::WriteZeroes => {}
+            Operation::Read | Operation::Discard | Operation::WriteZeroes => {}
+            Operation::Write => {
+                // CAST: 32.
+                let longest = WRITE_BLOCKS as u32 * SECTORS;
+                if bio.sectors() > longest {
+                    // One that cannot be split is copied by the worker.
+                    let _ = bio.accept_partial(longest);
+                }
+            }
             Operation::Flush => return Self::hold(this, bio),
             Operation::SecureErase | Operation::Other(_) => return bio.complete(Status::NOTSUPP),
         }
@@ -102,16 +112,8 @@ impl Dedup {
 
     fn hold<'a>(this: ArcBorrow<'_, Self>, bio: MapBio<'a, Spare>) -> Mapped<'a> {
         let (held, mapped) = bio.hold();
-        Self::put_into_inbox(this, held);
+        Self::arrive(this, held);
         mapped
-    }
-
-    fn put_into_inbox(this: ArcBorrow<'_, Self>, bio: HeldBio<Spare>) {
-        // In this order and under the lock: once the worker can get the bio it may complete it, and with the last
-        // bio the target may go away. Nothing of the target is used after that but the lock that is given up.
-        let mut inbox = this.inbox.lock();
-        this.worker.enqueue(this);
-        inbox.hold(bio);
     }
 
     /// Ends one bio that was sent to main.

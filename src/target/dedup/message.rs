@@ -223,6 +223,8 @@ impl Dedup {
             ("whole_reads", &shell.whole_reads),
             ("part_reads", &shell.part_reads),
             ("comparisons", &shell.comparisons),
+            ("comparison_reads", &shell.comparison_reads),
+            ("recent_comparisons", &shell.recent_comparisons),
             ("asked", &shell.asked),
             ("advised", &shell.advised),
             ("not_learned", &shell.not_learned),

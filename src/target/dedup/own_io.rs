@@ -15,8 +15,7 @@ use crate::{
     engine::{
         dedup::{
             Leg,
-            OperationId,
-            RequestId, //
+            OperationId, //
         },
         Buffer,
         ErrorClass,
@@ -32,7 +31,7 @@ use super::{
     check::Check,
     inbox::Finished,
     run::Run,
-    shell::PendingWrite,
+    shell::Pending,
     Dedup, //
 };
 
@@ -41,8 +40,8 @@ use super::{
 pub(super) enum Purpose {
     /// The engine's, by its name for it.
     Metadata(Token),
-    /// Of a comparison.
-    Compare(OperationId, RequestId),
+    /// Of the comparisons in the run that it carries.
+    Compare,
     /// Of the writes in the run that it carries.
     Write,
     /// Of the blocks to be checked in the run that it carries.
@@ -53,8 +52,8 @@ pub(super) enum Purpose {
 pub(super) enum Memory {
     /// One block.
     Block(Buffer),
-    /// Neighbours that are written.
-    Writes(Run<PendingWrite>),
+    /// Neighbours that are written, or read for comparisons.
+    Pending(Run<Pending>),
     /// Neighbours that are read to be checked.
     Checks(Run<Check>),
 }
@@ -70,23 +69,22 @@ impl OwnIo for OwnBio {
     type Buffer = Memory;
 
     fn pieces(buffer: &mut Memory) -> impl Iterator<Item = &mut [u8]> {
-        let (block, writes, checks) = match buffer {
+        let (block, pending, checks) = match buffer {
             Memory::Block(block) => (Some(block.0.as_mut_slice()), None, None),
-            Memory::Writes(run) => (None, Some(run.pieces()), None),
+            Memory::Pending(run) => (None, Some(run.pieces()), None),
             Memory::Checks(run) => (None, None, Some(run.pieces())),
         };
-        let runs = writes.into_iter().flatten();
         block
             .into_iter()
-            .chain(runs)
+            .chain(pending.into_iter().flatten())
             .chain(checks.into_iter().flatten())
     }
 
     fn completed(self, status: Status, buffer: Option<Memory>) {
         let result = self.target.class_of(status, self.leg);
-        let (block, writes, checks) = match buffer {
+        let (block, pending, checks) = match buffer {
             Some(Memory::Block(block)) => (Some(block), None, None),
-            Some(Memory::Writes(run)) => (None, Some(run), None),
+            Some(Memory::Pending(run)) => (None, Some(run), None),
             Some(Memory::Checks(run)) => (None, None, Some(run)),
             None => (None, None, None),
         };
@@ -96,15 +94,13 @@ impl OwnIo for OwnBio {
                 result,
                 buffer: block,
             },
-            Purpose::Compare(operation, request) => Finished::Compared {
-                operation,
-                request,
+            Purpose::Compare => Finished::Compared {
                 result,
-                buffer: block,
+                run: pending,
             },
             Purpose::Write => Finished::Written {
                 result,
-                run: writes,
+                run: pending,
             },
             Purpose::Check => Finished::Checked {
                 result,
@@ -134,14 +130,16 @@ impl PartIo for ReadPart {
 impl Dedup {
     /// Hands the end of an I/O to the worker. Any context.
     pub(super) fn finish(this: ArcBorrow<'_, Self>, finished: Finished) {
-        let refused = this.inbox.lock().finish(finished);
-        if refused.is_err() {
-            error_limited!(
+        let finished = this.inbox.lock().finish(finished);
+        match finished {
+            Ok(true) => this.worker.enqueue(this),
+            // Whoever came first has seen to that.
+            Ok(false) => {}
+            Err(_) => error_limited!(
                 "{}: the end of an I/O found no room, which is a bug of the module\n",
                 this.name
-            );
+            ),
         }
-        this.worker.enqueue(this);
     }
 
     /// The engine's words for the outcome of an I/O; an error is counted.

@@ -40,8 +40,7 @@ use super::{
         ReadPart, //
     },
     shell::{
-        Comparison,
-        PendingWrite,
+        Pending,
         Shell, //
     },
     Dedup, //
@@ -68,12 +67,13 @@ impl Dedup {
                 request,
                 pbn,
             } => {
-                let comparison = Comparison {
+                let comparison = Pending {
                     operation,
                     request,
                     pbn,
+                    is_alone: false,
                 };
-                Self::begin_comparison(this, shell, comparison);
+                this.compare(shell, comparison);
             }
             Action::CompareWrites {
                 operation,
@@ -91,8 +91,9 @@ impl Dedup {
                 request,
                 pbn,
             } => {
+                shell.recent.forget(pbn);
                 // There is room for one of each request.
-                let _ = shell.writes.push_within_capacity(PendingWrite {
+                let _ = shell.writes.push_within_capacity(Pending {
                     operation,
                     request,
                     pbn,
@@ -234,7 +235,11 @@ impl Dedup {
                 self.name
             );
         };
-        shell.give_back(place.buffer);
+        let buffer = match (place.buffer, place.written) {
+            (Some(buffer), Some(pbn)) => Some(shell.recent.keep(pbn, buffer)),
+            (buffer, _) => buffer,
+        };
+        shell.give_back(buffer);
         shell.changed |= place.changes;
         let Some(number) = place.bio else {
             return;

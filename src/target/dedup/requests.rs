@@ -19,9 +19,11 @@ use crate::{
         dedup::{
             Lbn,
             OperationId,
+            Pbn,
             RequestId, //
         },
-        Buffer,
+        Block,
+        Buffer, //
     },
     target::Spare,
 };
@@ -52,6 +54,8 @@ pub(super) struct Place {
     pub(super) changes: bool,
     /// Of a write: its data, when no I/O has it.
     pub(super) buffer: Option<Buffer>,
+    /// Of a write: the block that its data was written to.
+    pub(super) written: Option<Pbn>,
     /// An I/O has its data.
     pub(super) is_lent: bool,
     /// Of a write whose data an I/O has: the first of those that are to be compared with it.
@@ -68,6 +72,7 @@ impl Place {
         blocks: 0,
         changes: false,
         buffer: None,
+        written: None,
         is_lent: false,
         first_follower: None,
         next_follower: None,
@@ -191,19 +196,21 @@ impl Requests {
         self.bio(number)
     }
 
+    /// Whether the data of a write equals a block.
+    pub(super) fn is_equal(&self, one: RequestId, block: &Block) -> bool {
+        let place = self.places.get(one.0 as usize);
+        let data = place.and_then(|place| place.buffer.as_deref());
+        data.is_some_and(|data| data.0 == block.0)
+    }
+
     /// Whether the data of two writes are equal; none if an I/O has the other's.
     pub(super) fn compare(&mut self, one: RequestId, other: RequestId) -> Option<bool> {
         let other = self.places.get(other.0 as usize)?;
         if other.is_lent {
             return None;
         }
-        let one = self.places.get(one.0 as usize);
-        let one = one.and_then(|one| one.buffer.as_deref());
         let other = other.buffer.as_deref();
-        Some(match (one, other) {
-            (Some(one), Some(other)) => one.0 == other.0,
-            _ => false,
-        })
+        Some(other.is_some_and(|other| self.is_equal(one, other)))
     }
 
     /// Has a write wait until an I/O has given the other's data back.

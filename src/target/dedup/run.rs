@@ -9,6 +9,8 @@ use kernel::{
 
 use crate::engine::Buffer;
 
+use super::perform::SECTORS;
+
 /// Most blocks of a run: 128 KiB.
 pub(super) const RUN_BLOCKS: usize = 32;
 
@@ -40,6 +42,12 @@ impl<T> Run<T> {
     /// How many blocks there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many sectors they have.
+    pub(super) fn sectors(&self) -> u32 {
+        // CAST: at most 32 blocks.
+        self.len() as u32 * SECTORS
     }
 
     /// The data of the blocks.

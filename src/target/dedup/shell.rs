@@ -27,35 +27,48 @@ use crate::{
 
 use super::{
     advice::Questions,
+    arrivals::{
+        Copied,
+        Copies,
+        COPIES, //
+    },
     check::Checks,
     inbox::Finished,
+    recent::{
+        Recent,
+        RECENT, //
+    },
     requests::Requests,
     run::Run, //
 };
 
 /// Requests that the engine works on at once; further bios wait.
 pub(super) const REQUESTS: u32 = 512;
-/// Comparisons with blocks of main that are under way at once; further ones wait.
+/// Buffers that only the worker takes, for bios that found none when they were submitted.
+pub(super) const RESERVE: u32 = 64;
+/// Blocks of main that are read for comparisons at once; further ones wait.
 const COMPARISONS: u32 = 64;
-/// Runs of neighbours that are written at once; further ones wait.
+/// Runs of neighbours that are written or read at once; further ones wait.
 const RUNS: u32 = 64;
 
-/// A comparison of a write with a block of main.
+/// A write of data, or a comparison of such data with a block of main, that is to be begun.
 #[derive(Clone, Copy)]
-pub(super) struct Comparison {
+pub(super) struct Pending {
     pub(super) operation: OperationId,
     pub(super) request: RequestId,
     pub(super) pbn: Pbn,
+    /// It is not to be joined with its neighbours: their I/O has failed.
+    pub(super) is_alone: bool,
 }
 
-/// A write of data that is to be begun.
-#[derive(Clone, Copy)]
-pub(super) struct PendingWrite {
-    pub(super) operation: OperationId,
-    pub(super) request: RequestId,
-    pub(super) pbn: Pbn,
-    /// It is not to be joined with its neighbours: their write has failed.
-    pub(super) is_alone: bool,
+impl Pending {
+    /// The same, but not to be joined.
+    pub(super) fn alone(self) -> Self {
+        Self {
+            is_alone: true,
+            ..self
+        }
+    }
 }
 
 /// Under `Dedup::core`, which the worker holds while it works.
@@ -71,15 +84,20 @@ pub(super) struct Shell {
     pub(super) waiting: BioQueue<Spare>,
     /// The bio that requests are being made of.
     pub(super) cutting: Option<u32>,
-    /// One buffer for each request.
+    /// Exchanged for the copies in the arrivals.
+    pub(super) copied: KVVec<Copied>,
+    /// Copies of the bios that wait, and of the one being cut, in their order.
+    pub(super) copies: Copies,
+    /// Buffers for copies that are made here, and those that have come back since the last turn.
     pub(super) free: KVVec<Buffer>,
+    pub(super) recent: Recent,
     pub(super) comparing: KVec<Buffer>,
-    /// Comparisons for which there was no buffer, the oldest first.
-    pub(super) compares: KVVec<Comparison>,
-    pub(super) runs: KVec<Run<PendingWrite>>,
+    /// Comparisons that are begun when the engine has nothing more to say, the oldest first.
+    pub(super) compares: KVVec<Pending>,
+    pub(super) runs: KVec<Run<Pending>>,
     pub(super) checks: Checks,
     /// Writes that are begun when the engine has nothing more to say; in this order.
-    pub(super) writes: KVVec<PendingWrite>,
+    pub(super) writes: KVVec<Pending>,
     pub(super) questions: Questions,
     /// Of the reads that the volume does not know of.
     pub(super) grace_periods: GracePeriods,
@@ -100,8 +118,9 @@ impl Shell {
     pub(super) fn new(ends: usize, checks_reads: bool) -> Result<Self> {
         // CAST: 32 bits fit into a `usize` on every supported machine.
         let length = REQUESTS as usize;
-        let mut free = KVVec::with_capacity(length, GFP_KERNEL)?;
-        for _ in 0..REQUESTS {
+        // CAST: as above.
+        let mut free = KVVec::with_capacity((RESERVE + COPIES) as usize, GFP_KERNEL)?;
+        for _ in 0..RESERVE {
             free.push(new_buffer(GFP_KERNEL)?, GFP_KERNEL)?;
         }
         let mut comparing = KVec::with_capacity(COMPARISONS as usize, GFP_KERNEL)?;
@@ -116,7 +135,10 @@ impl Shell {
             requests: Requests::new(REQUESTS)?,
             waiting: BioQueue::new(),
             cutting: None,
+            copied: KVVec::with_capacity(COPIES as usize, GFP_KERNEL)?,
+            copies: Copies::new()?,
             free,
+            recent: Recent::new()?,
             comparing,
             compares: KVVec::with_capacity(length, GFP_KERNEL)?,
             runs,
@@ -134,7 +156,8 @@ impl Shell {
 
     /// Bytes of the buffers.
     pub(super) fn memory_bytes(checks_reads: bool) -> u64 {
-        u64::from(REQUESTS + COMPARISONS) * BLOCK_BYTES as u64 + Checks::memory_bytes(checks_reads)
+        u64::from(COPIES + RESERVE + RECENT + COMPARISONS) * BLOCK_BYTES as u64
+            + Checks::memory_bytes(checks_reads)
     }
 
     /// Notes an answer for the volume. There is room for one of each kind for each request.

@@ -67,11 +67,9 @@ impl Work for Dedup {
 impl Dedup {
     /// Takes everything that waits one step further; whether there was anything.
     fn turn(this: ArcBorrow<'_, Self>, core: &mut Core) -> bool {
+        core.shell.welcome(&this);
         let mut tray = core::mem::take(&mut core.shell.tray);
-        let orders = this
-            .inbox
-            .lock()
-            .collect(&mut core.shell.waiting, &mut tray);
+        let orders = this.inbox.lock().collect(&mut tray);
         let mut is_busy = !tray.is_empty();
         is_busy |= Self::obey(this, core, orders);
         for finished in tray.drain_all() {
@@ -94,6 +92,7 @@ impl Dedup {
             is_busy = true;
             Self::tell(this, core, Event::ReadersGone);
         }
+        Self::send_comparisons(this, &mut core.shell);
         Self::send_writes(this, &mut core.shell);
         Self::send_checks(this, &mut core.shell);
         is_busy || !core.shell.feedback.is_empty()
@@ -156,13 +155,21 @@ impl Dedup {
                 Self::tell(this, core, event);
             }
             Finished::Compared {
-                operation,
-                request,
                 result,
-                buffer,
-            } => Self::end_comparison(this, core, (operation, request), result, buffer),
-            Finished::Written { result, run } => Self::end_writes(this, core, result, run),
-            Finished::Checked { result, run } => Self::end_checks(this, core, result, run),
+                run: Some(run),
+            } => Self::end_comparisons(this, core, result, run),
+            Finished::Written {
+                result,
+                run: Some(run),
+            } => Self::end_writes(this, core, result, run),
+            Finished::Checked {
+                result,
+                run: Some(run),
+            } => Self::end_checks(this, core, result, run),
+            // The memory always comes back with the bio.
+            Finished::Compared { run: None, .. }
+            | Finished::Written { run: None, .. }
+            | Finished::Checked { run: None, .. } => {}
             Finished::Read { operation, result } => {
                 Self::tell(this, core, Event::DataRead { operation, result });
             }

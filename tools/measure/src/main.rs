@@ -3,12 +3,14 @@
 //! `measure`: figures of the engine on the host, and large sets for `make bench`.
 //!
 //! - `measure chapter` prints, as JSON, what an open chapter, the packing of its pages and a search in a page cost.
+//! - `measure dedup` prints, as JSON, what the decisions of dedup mode's volume cost, and how much metadata it writes.
 //! - `measure lookup` prints, as JSON, how long the lock-free lookup takes with 1, 1,000 and 1,000,000 remaps.
 //! - `measure set REMAPS BLOCKS` writes to stdout a set over a main and a spare of BLOCKS blocks each, every second block
 //!   of main remapped from block 0 on, as a list of (block number, little-endian, 8 bytes; content, 4096 bytes).
 
 mod chapter;
 mod cpu_time;
+mod dedup;
 mod lookup;
 mod memory;
 mod set;
@@ -21,9 +23,13 @@ fn main() -> ExitCode {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words[..] {
         ["chapter"] => chapter::print(),
+        ["dedup"] => dedup::print(),
         ["lookup"] => lookup::print(),
         ["set", remaps, blocks] => write_set(remaps, blocks),
-        _ => Err("usage: measure chapter | measure lookup | measure set REMAPS BLOCKS".to_owned()),
+        _ => Err(
+            "usage: measure chapter | measure dedup | measure lookup | measure set REMAPS BLOCKS"
+                .to_owned(),
+        ),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,8 +14,10 @@ use crate::engine::event::ErrorClass;
 use crate::engine::units::BLOCK_BYTES;
 use kernel::alloc::{AllocError, Flags, KVec};
 
-/// Parts of the ring, one of which is filled before a checkpoint begins.
-const SEGMENTS: u64 = 4;
+/// Parts of the ring, one of which is filled before a checkpoint begins; the others are there for what is written until it
+/// ends. Random writes change every page of their range soon after a redo point, and each costs an image and a write to its
+/// place then: the more of the ring is used before the next one, the rarer that is.
+const SEGMENTS: u64 = 2;
 
 /// How far a checkpoint has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -88,8 +88,10 @@ pub(super) struct Operation {
     pub(super) failed_page: Option<PageNumber>,
     /// Of a write: it is in the table of fingerprints under way.
     pub(super) is_leader: bool,
-    /// Of a leader: some write has joined it.
-    pub(super) is_followed: bool,
+    /// Of a leader: the write that joined it last and waits for its block.
+    pub(super) last_follower: Option<u32>,
+    /// Of a write in a leader's list: the one that joined before it.
+    pub(super) next_follower: Option<u32>,
     /// The next leader in the same chain of that table.
     pub(super) next_leader: Option<u32>,
     /// Of a write that joins another: which, until that has a block or has failed.
@@ -118,7 +120,8 @@ impl Operation {
         reads_since: None,
         failed_page: None,
         is_leader: false,
-        is_followed: false,
+        last_follower: None,
+        next_follower: None,
         next_leader: None,
         leader: None,
         is_equal: None,

@@ -2,7 +2,8 @@
 
 //! The requests that are worked on, and the queue of those whose turn it is.
 
-use super::operation::{Operation, Stage, Wait};
+use super::open_reads::OpenReads;
+use super::operation::{Operation, Wait};
 use crate::engine::dedup::event::Request;
 use crate::engine::dedup::units::{Batch, Fingerprint, PageNumber};
 use kernel::alloc::{AllocError, Flags, KVVec};
@@ -17,6 +18,7 @@ pub(super) struct Operations {
     queued: usize,
     /// The first write of each chain of fingerprints under way.
     chains: KVVec<Option<u32>>,
+    reads: OpenReads,
 }
 
 impl Operations {
@@ -36,6 +38,7 @@ impl Operations {
             first: 0,
             queued: 0,
             chains: KVVec::from_elem(None, length.next_power_of_two(), flags)?,
+            reads: OpenReads::new(length, flags)?,
         })
     }
 
@@ -144,10 +147,30 @@ impl Operations {
         }
     }
 
+    /// From now on a request uses blocks whose reuse it must not see, unless it does so already.
+    pub(super) fn begin_reading(&mut self, index: u32, open: Batch) {
+        let Some(operation) = self.get_mut(index) else {
+            return;
+        };
+        if operation.reads_since.is_none() {
+            operation.reads_since = Some(open);
+            self.reads.begin(open);
+        }
+    }
+
+    /// It does not do so any more; whether it did.
+    pub(super) fn end_reading(&mut self, index: u32) -> bool {
+        let begun = self.get_mut(index).and_then(|one| one.reads_since.take());
+        if let Some(begun) = begun {
+            self.reads.end(begun);
+        }
+        begun.is_some()
+    }
+
     /// The oldest batch since which somebody reads blocks.
     pub(super) fn oldest_reader(&self) -> Option<Batch> {
-        let readers = self.places.iter().filter_map(|place| place.reads_since);
-        readers.min().filter(|_| !seeded!("dedup_readers_ignored"))
+        let oldest = self.reads.oldest();
+        oldest.filter(|_| !seeded!("dedup_readers_ignored"))
     }
 
     fn chain(&self, fingerprint: Fingerprint) -> usize {
@@ -210,13 +233,55 @@ impl Operations {
         }
     }
 
-    /// The next write, from `index` on, that waits for the block of this leader.
-    pub(super) fn follower(&self, index: u32, leader: u32) -> Option<u32> {
-        // CAST: settings allow 65,536.
-        (index..self.places.len() as u32).find(|index| {
-            self.get(*index).is_some_and(|operation| {
-                operation.stage == Stage::Joining && operation.leader == Some(leader)
-            })
-        })
+    /// Has a write wait for the block of its leader.
+    pub(super) fn follow(&mut self, index: u32, leader: u32) {
+        let Some(place) = self.get_mut(leader) else {
+            return;
+        };
+        let before = place.last_follower.replace(index);
+        if let Some(operation) = self.get_mut(index) {
+            operation.leader = Some(leader);
+            operation.next_follower = before;
+        }
+    }
+
+    /// Ends a write's wait for the block of its leader, which goes on.
+    pub(super) fn unfollow(&mut self, index: u32) {
+        let Some(operation) = self.get_mut(index) else {
+            return;
+        };
+        let before = operation.next_follower.take();
+        let Some(leader) = operation
+            .leader
+            .take()
+            .filter(|_| !seeded!("dedup_follower_stays"))
+        else {
+            return;
+        };
+        let Some(place) = self.get_mut(leader) else {
+            return;
+        };
+        if place.last_follower == Some(index) {
+            place.last_follower = before;
+            return;
+        }
+        let mut at = place.last_follower;
+        while let Some(later) = at.and_then(|at| self.get_mut(at)) {
+            if later.next_follower == Some(index) {
+                later.next_follower = before;
+                return;
+            }
+            at = later.next_follower;
+        }
+    }
+
+    /// Takes a write out of those that wait for the block of this leader; it has none from then on.
+    pub(super) fn next_follower(&mut self, leader: u32) -> Option<u32> {
+        let index = self.get_mut(leader)?.last_follower?;
+        let operation = self.get_mut(index)?;
+        operation.leader = None;
+        let before = operation.next_follower.take();
+        self.get_mut(leader)?.last_follower = before;
+        Some(index)
     }
 }

@@ -55,16 +55,13 @@ impl Volume {
             });
             return;
         };
-        let other = self.operations.get_mut(leader).and_then(|one| {
-            one.is_followed = true;
-            one.request
-        });
+        let other = self.operations.get(leader).and_then(|one| one.request);
+        self.operations.follow(index, leader);
         let Some(operation) = self.operations.get_mut(index) else {
             return;
         };
         operation.stage = Stage::Joining;
         operation.wait = Wait::Event;
-        operation.leader = Some(leader);
         operation.is_equal = None;
         operation.shared = None;
         let (Some(request), Some(other)) = (operation.request, other) else {
@@ -91,7 +88,7 @@ impl Volume {
         match is_equal {
             None => {}
             Some(false) => {
-                operation.leader = None;
+                self.operations.unfollow(index);
                 self.counters.collisions += 1;
                 self.end_reading(index);
                 self.set_stage(index, Stage::Taking);
@@ -278,26 +275,16 @@ impl Volume {
 
     /// Tells those that joined a write where its data is; none if it has failed.
     fn release_followers(&mut self, leader: u32, pbn: Option<Pbn>) {
-        let Some(operation) = self.operations.get_mut(leader) else {
-            return;
-        };
-        if !operation.is_leader {
+        if !self.operations.get(leader).is_some_and(|one| one.is_leader) {
             return;
         }
-        let is_followed = core::mem::take(&mut operation.is_followed);
         self.operations.unlead(leader);
-        if !is_followed {
-            return;
-        }
-        let mut next = 0;
-        while let Some(index) = self.operations.follower(next, leader) {
-            next = index.saturating_add(1);
+        while let Some(index) = self.operations.next_follower(leader) {
             if pbn.is_some() && !seeded!("dedup_follower_not_protected") {
                 // The block must stay what it is until it is shared.
                 self.begin_reading(index);
             }
             if let Some(operation) = self.operations.get_mut(index) {
-                operation.leader = None;
                 operation.shared = pbn;
                 if !seeded!("dedup_follower_forgotten") {
                     self.operations.enqueue(index);
