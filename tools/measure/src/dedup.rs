@@ -8,9 +8,10 @@ use dm_spare_engine::dedup::format::superblock::Method;
 use dm_spare_engine::dedup::format::Geometry;
 use dm_spare_engine::dedup::{
     Action, Content, Event, Fingerprint, Io, IoKind, Lbn, Leg, Pbn, Request, RequestId,
-    RequestKind, Settings, Volume,
+    RequestKind, Settings, Translations, Volume,
 };
 use kernel::alloc::flags::GFP_KERNEL;
+use kernel::sync::Arc;
 use std::collections::{HashMap, VecDeque};
 
 /// Blocks of main: 5 GiB.
@@ -90,6 +91,7 @@ impl Bench {
             spare_blocks: 1 << 12,
             method: Method::Fast,
             trusts_fingerprints: false,
+            checks_reads: false,
             cache_pages: 1 << 15,
             operations: 512,
             journal_buffers: 256,
@@ -97,8 +99,13 @@ impl Bench {
             first_pool_page: 0,
         };
         let checksum = |data: &[u8]| crc32c::crc32c(data);
+        let memory = |_| "too little memory".to_owned();
+        // As large as that of the module.
+        let places = settings.cache_pages as usize * 64;
+        let translations = Translations::new(places, GFP_KERNEL).map_err(memory)?;
+        let translations = Arc::new(translations, GFP_KERNEL).map_err(memory)?;
         let mut bench = Self {
-            volume: Volume::new(settings, checksum, GFP_KERNEL)
+            volume: Volume::new(settings, Some(translations), checksum, GFP_KERNEL)
                 .map_err(|error| format!("no volume: {error:?}"))?,
             first_blocks: HashMap::new(),
             newest: None,
@@ -179,6 +186,7 @@ impl Bench {
                         operation,
                         result: Ok(()),
                     }),
+                    Action::AwaitReaders => Some(Event::ReadersGone),
                     Action::Activated(result) => {
                         assert!(result.is_ok(), "the volume is refused: {result:?}");
                         None
