@@ -180,7 +180,7 @@ impl Shell {
             Operation::Read => (RequestKind::Read { lbn, blocks: left }, left),
             Operation::Write => {
                 let copied = if bio.per_bio().dedup.copies > 0 {
-                    self.copies.pop()
+                    self.copies.pop_of(lbn)
                 } else {
                     // If there is none, it goes on when one of those under way is done.
                     let block = self.free.pop()?;
@@ -192,6 +192,7 @@ impl Shell {
                 let Some(Copied {
                     content,
                     buffer: block,
+                    ..
                 }) = copied
                 else {
                     place.status = Status::INVALID;

@@ -27,7 +27,8 @@ use crate::{
         dedup::{
             fingerprint,
             is_zero,
-            Content, //
+            Content,
+            Lbn, //
         },
         new_buffer,
         Block,
@@ -46,6 +47,8 @@ pub(super) const COPIES: u32 = 1024;
 
 /// A block of a write, copied.
 pub(super) struct Copied {
+    /// Where it goes: a copy is never taken for that of another block.
+    pub(super) lbn: Lbn,
     /// What it holds.
     pub(super) content: Content,
     /// The copy.
@@ -70,12 +73,18 @@ impl Copied {
             .and_then(|skip| bio.copy_from_bio(skip, &mut buffer.0));
         match copied {
             Ok(()) => Ok(Self {
+                lbn: block_of(bio, block),
                 content: content_of(&buffer, secret),
                 buffer,
             }),
             Err(_) => Err(buffer),
         }
     }
+}
+
+/// The block of the volume that a block of a bio is.
+fn block_of(bio: &HeldBio<Spare>, block: u64) -> Lbn {
+    Lbn((bio.sector() / SECTORS_PER_BLOCK).saturating_add(block))
 }
 
 fn content_of(block: &Block, secret: [u8; 16]) -> Content {
@@ -155,11 +164,15 @@ impl Dedup {
         bio.per_bio_mut().dedup.copies = count as u32;
         let mut arrivals = this.arrivals.lock();
         let is_first = arrivals.held.is_empty();
-        for (place, content) in buffers.iter_mut().zip(contents) {
+        for ((block, place), content) in (0..).zip(&mut buffers).zip(&contents) {
             let Some(buffer) = place.take() else { break };
             if count > 0 {
                 // There is room for all buffers.
-                let _ = arrivals.copied.push_within_capacity(Copied { content, buffer });
+                let _ = arrivals.copied.push_within_capacity(Copied {
+                    lbn: block_of(&bio, block),
+                    content: *content,
+                    buffer,
+                });
             } else {
                 let _ = arrivals.free.push_within_capacity(buffer);
             }
@@ -241,6 +254,16 @@ impl Copies {
         if let Some(place) = self.places.get_mut(end) {
             *place = Some(copied);
             self.count += 1;
+        }
+    }
+
+    /// Takes the oldest one, which must be that of this block; none if it is another block's.
+    pub(super) fn pop_of(&mut self, lbn: Lbn) -> Option<Copied> {
+        let oldest = self.places.get(self.first)?.as_ref()?;
+        if oldest.lbn == lbn {
+            self.pop()
+        } else {
+            None
         }
     }
 

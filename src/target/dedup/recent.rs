@@ -26,8 +26,8 @@ struct Kept {
     buffer: Buffer,
 }
 
-/// Blocks as they were written to main, each at the place that its number says: since blocks are taken in runs, those are
-/// the newest ones.
+/// Blocks as they were written to main, each at the place that its number says, until another one needs that place: where
+/// blocks are taken in runs, those are the newest ones.
 pub(super) struct Recent(KVVec<Kept>);
 
 impl Recent {

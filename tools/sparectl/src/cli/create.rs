@@ -68,6 +68,9 @@ pub struct CreateDedup {
     /// Dedup mode: free blocks below which an event is raised; 0 for never.
     #[arg(long, value_name = "BLOCKS", value_parser = clap::value_parser!(u64).range(0..=1 << 36))]
     pub low_water: Option<u64>,
+    /// Dedup mode: compare each block that is read with its fingerprint.
+    #[arg(long)]
+    pub check_reads: bool,
     /// Dedup mode: length of the journal in MiB [default: that of the volume, or a 64th of main, 1 to 64].
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub journal_mb: Option<u32>,
@@ -98,6 +101,7 @@ impl CreateDedup {
             ("--cache-mb", self.cache_mb.is_some()),
             ("--commit-ms", self.commit_ms.is_some()),
             ("--low-water", self.low_water.is_some()),
+            ("--check-reads", self.check_reads),
             ("--journal-mb", self.journal_mb.is_some()),
             ("--index-memory", self.index_memory.is_some()),
         ])

@@ -14,6 +14,8 @@ pub struct TableOptions {
     pub commit_ms: Option<u32>,
     /// The user is told when fewer blocks than this are free.
     pub low_water: Option<u64>,
+    /// Blocks that are read are compared with their fingerprints.
+    pub check_reads: bool,
 }
 
 impl TableOptions {
@@ -24,10 +26,13 @@ impl TableOptions {
             ("commit_ms", self.commit_ms.map(u64::from)),
             ("low_water", self.low_water),
         ];
-        numbers
+        let numbers = numbers
             .into_iter()
-            .filter_map(|(name, value)| Some([name.to_owned(), value?.to_string()]))
-            .flatten()
+            .filter_map(|(name, value)| Some((name, value?.to_string())));
+        let switches = self.check_reads.then(|| ("check_reads", "on".to_owned()));
+        numbers
+            .chain(switches)
+            .flat_map(|(name, value)| [name.to_owned(), value])
             .collect()
     }
 }

@@ -47,7 +47,7 @@ const REMAP: [(&str, &str); 7] = [
     ("commits", "commits"),
 ];
 /// Counters of dedup mode, and their labels.
-const DEDUP: [(&str, &str); 10] = [
+const DEDUP: [(&str, &str); 11] = [
     ("read", READ),
     ("written", WRITTEN),
     ("hits", "hits"),
@@ -57,6 +57,7 @@ const DEDUP: [(&str, &str); 10] = [
     ("main errors", "main_errors"),
     ("spare errors", "spare_errors"),
     ("verify failures", "verify_failures"),
+    ("check failures", "read_check_failures"),
     ("commits", "batches"),
 ];
 

@@ -87,12 +87,13 @@ fn the_table_line_names_everything_that_was_asked() {
         "50",
         "--low-water",
         "1000",
+        "--check-reads",
         "--index-memory",
         "16",
     ];
     assert_eq!(
         create(&images, &images, &options).expect("success"),
-        "create vol: 0 2097152 spare 12 mode dedup cache_mb 128 commit_ms 50 low_water 1000 journal_mb 3 index_memory 16"
+        "create vol: 0 2097152 spare 14 mode dedup cache_mb 128 commit_ms 50 low_water 1000 check_reads on journal_mb 3 index_memory 16"
     );
 }
 

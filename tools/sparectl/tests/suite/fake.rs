@@ -41,7 +41,7 @@ pub(crate) const WORDS: &str = "remap ok remapped=3 poisoned=1 slots=4/49000 mai
 /// The words of a status line of a healthy volume.
 pub(crate) const DEDUP_WORDS: &str = "dedup ok mapped=4000/26214400 used=2000/26102334 saving=50% hits=2000 verify_failures=0 main=ok spare=ok read_only=none index=open";
 /// Some of the counters that a volume tells.
-pub(crate) const STATS: &str = "{\"logical_blocks\":26214400,\"journal_blocks\":16384,\"journal_taken\":4096,\"batches\":7,\"stored\":2000,\"verify_failures\":0,\"written_blocks\":4100,\"zero_blocks\":100,\"without_space\":0,\"main_errors\":0,\"spare_errors\":0}\n";
+pub(crate) const STATS: &str = "{\"logical_blocks\":26214400,\"journal_blocks\":16384,\"journal_taken\":4096,\"batches\":7,\"stored\":2000,\"verify_failures\":0,\"read_check_failures\":3,\"written_blocks\":4100,\"zero_blocks\":100,\"without_space\":0,\"main_errors\":0,\"spare_errors\":0}\n";
 
 impl Fake {
     /// A device-mapper with the device `vol`, a volume that answers `stats json`.

@@ -41,6 +41,7 @@ pub fn run(arguments: &Create, session: &mut Session<'_>) -> Result<u8, Failure>
         cache_mb: arguments.dedup.cache_mb,
         commit_ms: arguments.dedup.commit_ms,
         low_water: arguments.dedup.low_water,
+        check_reads: arguments.dedup.check_reads,
     };
     let table = table(&geometry, &options.words());
     map(session.mapper, &arguments.name, (main, spare), &table)?;
